@@ -1,0 +1,153 @@
+//! Where the networks compute, and why.
+
+use std::fmt;
+use std::str::FromStr;
+
+use candle_core::Device;
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// What the user asks for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DeviceChoice {
+    /// CUDA, else Metal, else the CPU.
+    #[default]
+    Auto,
+    /// The CPU.
+    Cpu,
+    /// The first CUDA device.
+    Cuda,
+    /// The first Metal device.
+    Metal,
+}
+
+impl DeviceChoice {
+    /// All choices, in the order a menu shows them.
+    pub const ALL: [Self; 4] = [Self::Auto, Self::Cpu, Self::Cuda, Self::Metal];
+}
+
+impl fmt::Display for DeviceChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Auto => "auto",
+            Self::Cpu => "cpu",
+            Self::Cuda => "cuda",
+            Self::Metal => "metal",
+        })
+    }
+}
+
+impl FromStr for DeviceChoice {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|choice| choice.to_string() == text)
+            .ok_or_else(|| {
+                Error::new(
+                    ErrorKind::Input,
+                    format!("there is no device {text}; choose auto, cpu, cuda or metal"),
+                )
+            })
+    }
+}
+
+/// The device in use.
+#[derive(Debug, Clone)]
+pub struct Selected {
+    /// The device.
+    pub device: Device,
+    /// "cpu", "cuda" or "metal".
+    pub name: &'static str,
+    /// Why it is not the best one that was asked for.
+    pub reason: Option<String>,
+}
+
+/// Opens the device for `choice`. `Auto` falls back to the CPU and says why.
+///
+/// # Errors
+/// When a named device is not there.
+pub fn select(choice: DeviceChoice) -> Result<Selected> {
+    let cpu = |reason: Option<String>| Selected {
+        device: Device::Cpu,
+        name: "cpu",
+        reason,
+    };
+    match choice {
+        DeviceChoice::Cpu => Ok(cpu(None)),
+        DeviceChoice::Cuda => open_cuda().map_err(|reason| {
+            Error::new(
+                ErrorKind::Device,
+                format!("CUDA cannot be used: {reason}; choose --device cpu"),
+            )
+        }),
+        DeviceChoice::Metal => open_metal().map_err(|reason| {
+            Error::new(
+                ErrorKind::Device,
+                format!("Metal cannot be used: {reason}; choose --device cpu"),
+            )
+        }),
+        DeviceChoice::Auto => Ok(open_cuda()
+            .or_else(|cuda| {
+                open_metal().map_err(|metal| if cfg!(target_os = "macos") { metal } else { cuda })
+            })
+            .unwrap_or_else(|reason| cpu(Some(reason)))),
+    }
+}
+
+fn open_cuda() -> Result<Selected, String> {
+    if !cfg!(feature = "cuda") {
+        return Err("this build has no CUDA support".to_owned());
+    }
+    Device::new_cuda(0)
+        .map(|device| Selected {
+            device,
+            name: "cuda",
+            reason: None,
+        })
+        .map_err(|error| first_line(&error))
+}
+
+fn open_metal() -> Result<Selected, String> {
+    if !cfg!(feature = "metal") {
+        return Err("this build has no Metal support".to_owned());
+    }
+    Device::new_metal(0)
+        .map(|device| Selected {
+            device,
+            name: "metal",
+            reason: None,
+        })
+        .map_err(|error| first_line(&error))
+}
+
+fn first_line(error: &candle_core::Error) -> String {
+    error
+        .to_string()
+        .lines()
+        .next()
+        .unwrap_or("unknown reason")
+        .to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_round_trip() {
+        for choice in DeviceChoice::ALL {
+            assert_eq!(choice.to_string().parse::<DeviceChoice>().expect("known"), choice);
+        }
+        assert!("gpu".parse::<DeviceChoice>().is_err());
+    }
+
+    #[test]
+    fn auto_always_opens_something() {
+        let selected = select(DeviceChoice::Auto).expect("a device");
+        assert!(selected.name != "cpu" || selected.reason.is_some());
+    }
+}

@@ -1,0 +1,16 @@
+//! The use cases: plain values in, plain values out, called by the window and the command line alike.
+//!
+//! Nothing here prints, draws or spawns; long functions take a [`crate::jobs::Monitor`].
+
+pub mod doctor;
+pub mod embed;
+pub mod evaluate;
+pub mod export;
+pub mod features;
+pub mod fine_tune;
+pub mod index;
+pub mod separate;
+mod session;
+pub mod suggest;
+
+pub use session::{Engine, EngineOptions};

@@ -1,0 +1,121 @@
+//! Atomic writes: a file is there whole or not at all.
+
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+
+/// A file being written under a temporary name in the folder of its target.
+///
+/// [`AtomicFile::commit`] syncs and renames it over the target; dropping it
+/// without a commit removes it, so that a failure or a cancel leaves nothing.
+#[derive(Debug)]
+pub struct AtomicFile {
+    target: PathBuf,
+    temporary: tempfile::NamedTempFile,
+}
+
+impl AtomicFile {
+    /// Opens a temporary file beside `target`, with the target's extension, so
+    /// that writers which look at the name choose the right format.
+    ///
+    /// # Errors
+    /// When the folder does not exist or cannot be written.
+    pub fn create(target: &Path) -> Result<Self> {
+        let folder = match target.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder,
+            _ => Path::new("."),
+        };
+        let suffix = target
+            .extension()
+            .map(|extension| format!(".{}", extension.to_string_lossy()))
+            .unwrap_or_default();
+        let temporary = tempfile::Builder::new()
+            .prefix(".undertone-")
+            .suffix(&suffix)
+            .tempfile_in(folder)
+            .map_err(|source| Error::io(target, "write", source))?;
+        Ok(Self {
+            target: target.to_owned(),
+            temporary,
+        })
+    }
+
+    /// Where the bytes go until the commit, for writers that want a path.
+    pub fn path(&self) -> &Path {
+        self.temporary.path()
+    }
+
+    /// The open file.
+    pub fn file(&mut self) -> &mut File {
+        self.temporary.as_file_mut()
+    }
+
+    /// Syncs the bytes to disk and gives the file its real name.
+    ///
+    /// # Errors
+    /// When the disk is full or the target cannot be replaced; the temporary
+    /// file is removed then.
+    pub fn commit(self) -> Result<()> {
+        let target = self.target;
+        // Another handle may have written the path; open it anew to sync it.
+        File::open(self.temporary.path())
+            .and_then(|file| file.sync_all())
+            .map_err(|source| Error::io(&target, "write", source))?;
+        set_default_permissions(self.temporary.as_file());
+        self.temporary
+            .persist(&target)
+            .map(drop)
+            .map_err(|failure| Error::io(&target, "write", failure.error))
+    }
+}
+
+/// Temporary files are private to the user; a finished file has the mode that
+/// the user's programs usually give.
+fn set_default_permissions(file: &File) {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        // A failure leaves a private file, which is still whole and readable.
+        let _ = file.set_permissions(std::fs::Permissions::from_mode(0o644));
+    }
+    #[cfg(not(unix))]
+    let _ = file;
+}
+
+/// Writes `bytes` to `target` atomically.
+///
+/// # Errors
+/// As [`AtomicFile::create`] and [`AtomicFile::commit`].
+pub fn atomic_write(target: &Path, bytes: &[u8]) -> Result<()> {
+    let mut file = AtomicFile::create(target)?;
+    file.file()
+        .write_all(bytes)
+        .map_err(|source| Error::io(target, "write", source))?;
+    file.commit()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dropped_file_leaves_nothing() -> Result<()> {
+        let folder = tempfile::tempdir().expect("temporary folder");
+        let target = folder.path().join("a.txt");
+        atomic_write(&target, b"first")?;
+        let mut second = AtomicFile::create(&target)?;
+        second.file().write_all(b"sec").expect("write");
+        drop(second);
+        assert_eq!(std::fs::read(&target).expect("read"), b"first");
+        assert_eq!(std::fs::read_dir(folder.path()).expect("list").count(), 1);
+        Ok(())
+    }
+
+    #[test]
+    fn a_missing_folder_is_named() {
+        let error = AtomicFile::create(Path::new("/nowhere/at/all.txt")).expect_err("no folder");
+        assert!(error.to_string().contains("/nowhere/at/all.txt"));
+    }
+}

@@ -1,0 +1,11 @@
+//! The user's tracks and their embeddings, in SQLite, and nobody else sees SQL.
+//!
+//! One row a track, one row a 32 s window (hop 8 s), embeddings under the identity of the pack
+//! that made them. WAL mode, so that the window reads while a job writes and two programs can share
+//! the file. A file from a newer version is refused, never changed. Users' media is only read.
+
+mod scan;
+mod store;
+
+pub use scan::{ScanEntry, scan};
+pub use store::{EmbeddingTable, Library, StoredWindow, Track, TrackId, TrackRecord, WindowRef};

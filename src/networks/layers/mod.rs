@@ -1,0 +1,1 @@
+//! Layers that the networks share. The one `Conv` every network uses lives here.

@@ -1,0 +1,1 @@
+//! One edit: which video, which candidate, how mixed; saved, undone, redone.

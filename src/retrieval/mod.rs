@@ -1,0 +1,7 @@
+//! Ranking, and how good a ranking is. Never sees a path.
+
+mod metrics;
+mod top_k;
+
+pub use metrics::{Recall, rank_of, recall};
+pub use top_k::{Hit, Metric, top_k};

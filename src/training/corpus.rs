@@ -1,0 +1,1 @@
+//! `corpus.json`: videos with their splits, and optional clean stems.
