@@ -13,4 +13,4 @@ pub mod separate;
 mod session;
 pub mod suggest;
 
-pub use session::{Engine, EngineOptions};
+pub use session::{Engine, EngineOptions, program_folder};
