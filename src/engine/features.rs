@@ -1,14 +1,20 @@
 //! Every stage of a query as a safetensors file (`features` of the contract).
 
+use std::collections::HashMap;
 use std::path::Path;
 
+use candle_core::{Device, Tensor};
+
 use super::Engine;
-use super::embed::VoiceSource;
-use crate::error::Result;
+use super::embed::{VoiceSource, embed_bgm, embed_query};
+use crate::error::{Error, Result};
+use crate::files::atomic_write;
 use crate::jobs::Monitor;
+use crate::media::{self, AudioFormat};
+use crate::signal::mel;
 
 /// Writes `log_mel_voice`, `vggish_voice`, `slow`, `fast`, `query_embedding` of `media`, and for sound alone the BGM side
-/// as well, to `out`.
+/// (`log_mel_bgm`, `vggish_bgm`, `bgm_embedding`) as well, to `out`. A stage that the media cannot feed is left out.
 ///
 /// # Errors
 /// As [`super::embed::embed_query`]; disk full.
@@ -20,6 +26,56 @@ pub fn write_features(
     out: &Path,
     monitor: &Monitor,
 ) -> Result<()> {
-    let _ = (engine, media, start_s, voice, out, monitor);
-    crate::error::unbuilt("features")
+    let query = embed_query(engine, media, start_s, voice, 0.0, &monitor.part(0.0, 0.6))?;
+    let mut tensors = HashMap::new();
+    let patch = [mel::PATCHES, mel::PATCH_FRAMES, mel::BANDS];
+    if let Some(log_mel) = query.log_mel_voice {
+        insert(&mut tensors, "log_mel_voice", log_mel, &patch)?;
+    }
+    if let Some(rows) = query.vggish_voice {
+        insert(&mut tensors, "vggish_voice", rows, &[mel::PATCHES, 128])?;
+    }
+    if let Some(slow) = query.slow {
+        let shape = [8, slow.len() / 8];
+        insert(&mut tensors, "slow", slow, &shape)?;
+    }
+    if let Some(fast) = query.fast {
+        let shape = [64, fast.len() / 64];
+        insert(&mut tensors, "fast", fast, &shape)?;
+    }
+    let width = query.embedding.len();
+    insert(&mut tensors, "query_embedding", query.embedding, &[width])?;
+    if media::probe(media)?.video.is_empty() {
+        let sound = media::decode_audio(media, AudioFormat::VGGISH, 0.0, None, &monitor.part(0.6, 0.7))?;
+        let windows = embed_bgm(engine, &sound, true, &monitor.part(0.7, 1.0))?;
+        let count = windows.len();
+        let (mut log_mel, mut vggish, mut embedding) = (Vec::new(), Vec::new(), Vec::new());
+        for window in windows {
+            log_mel.extend(window.log_mel);
+            vggish.extend(window.vggish);
+            embedding.extend(window.embedding);
+        }
+        insert(
+            &mut tensors,
+            "log_mel_bgm",
+            log_mel,
+            &[count, patch[0], patch[1], patch[2]],
+        )?;
+        insert(&mut tensors, "vggish_bgm", vggish, &[count, mel::PATCHES, 128])?;
+        insert(&mut tensors, "bgm_embedding", embedding, &[count, width])?;
+    }
+    let bytes = safetensors::serialize(&tensors, None).map_err(|source| {
+        Error::internal("the features could not be written as safetensors").with_source(source)
+    })?;
+    atomic_write(out, &bytes)
+}
+
+fn insert(
+    tensors: &mut HashMap<String, Tensor>,
+    name: &str,
+    values: Vec<f32>,
+    shape: &[usize],
+) -> Result<()> {
+    tensors.insert(name.to_owned(), Tensor::from_vec(values, shape, &Device::Cpu)?);
+    Ok(())
 }

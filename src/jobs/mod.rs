@@ -9,3 +9,33 @@ mod runner;
 
 pub use monitor::{CancelToken, Monitor, Report};
 pub use runner::{JobEvent, JobId, JobState, JobStatus, Runner};
+
+use crate::error::{Error, Result};
+
+/// Runs `beside` on a thread of its own while `here` runs on this one, and returns what both gave.
+///
+/// Not rayon's `join`: one side usually waits for a decoder, and would keep a worker from the networks.
+///
+/// # Errors
+/// When the system refuses a thread or `beside` panics.
+pub fn join<A: Send, B>(
+    name: &str,
+    beside: impl FnOnce() -> A + Send,
+    here: impl FnOnce() -> B,
+) -> Result<(A, B)> {
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new()
+            .name(name.to_owned())
+            .spawn_scoped(scope, beside)
+            .map_err(|source| {
+                Error::internal("the system refused another thread; close some programs").with_source(source)
+            })?;
+        let second = here();
+        let first = thread.join().map_err(|_| {
+            Error::internal(format!(
+                "the {name} thread stopped by a fault of the program; the log has the details"
+            ))
+        })?;
+        Ok((first, second))
+    })
+}

@@ -1,0 +1,9 @@
+//! From media to embeddings: every stage of a query and of a BGM window.
+
+mod bgm;
+mod clip;
+mod query;
+
+pub use bgm::{BgmWindow, WINDOW_HOP_S, embed_bgm};
+pub use clip::CLIP_S;
+pub use query::{QueryFeatures, QueryTimings, VoiceSource, embed_query};
