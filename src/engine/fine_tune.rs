@@ -1,12 +1,45 @@
 //! Training a pack on a corpus.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
 use super::Engine;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::jobs::Monitor;
+use crate::networks::mrcmv::Norm;
+use crate::retrieval::Recall;
+use crate::training::Config;
+
+/// Which system is trained.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Method {
+    /// The paper's own.
+    #[default]
+    Mrcmv,
+    /// Emotion tags, two streams (reference 7 of the paper).
+    Cmmr,
+    /// Soft intra-modal structure (reference 8 of the paper).
+    Cbvmr,
+}
+
+impl FromStr for Method {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        match text {
+            "mrcmv" => Ok(Self::Mrcmv),
+            "cmmr" => Ok(Self::Cmmr),
+            "cbvmr" => Ok(Self::Cbvmr),
+            _ => Err(Error::new(
+                ErrorKind::Input,
+                format!("--method {text}: choose mrcmv, cmmr or cbvmr"),
+            )),
+        }
+    }
+}
 
 /// Which parameters learn.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,18 +54,47 @@ pub enum Scope {
     All,
 }
 
-/// What to train.
-#[derive(Debug, Clone)]
+impl FromStr for Scope {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        match text {
+            "heads" => Ok(Self::Heads),
+            "last" => Ok(Self::Last),
+            "all" => Ok(Self::All),
+            _ => Err(Error::new(
+                ErrorKind::Input,
+                format!("--scope {text}: choose heads, last or all"),
+            )),
+        }
+    }
+}
+
+/// What the learning parameters are at first.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Start {
+    /// As in the pack in use where it has the same switches; else drawn anew.
+    #[default]
+    Pack,
+    /// Drawn anew from the seed, so that rows of a table start alike.
+    Fresh,
+}
+
+/// What to train. [`FineTuneRequest::new`] has the defaults.
+#[derive(Debug, Clone, PartialEq)]
 pub struct FineTuneRequest {
     /// The corpus folder.
     pub corpus: PathBuf,
     /// The pack to write.
     pub out: PathBuf,
+    /// The system.
+    pub method: Method,
     /// Modules left out: `sa`, `cma`, `gate`, `pseudo-label`.
     pub without: Vec<String>,
     /// Which parameters learn.
     pub scope: Scope,
-    /// Both sides swapped in training.
+    /// Both sides swapped in training (reading, point 7).
     pub leak_free: bool,
     /// Passes over the corpus.
     pub epochs: usize,
@@ -40,15 +102,49 @@ pub struct FineTuneRequest {
     pub seed: u64,
     /// Go on from the last checkpoint in `out`.
     pub resume: bool,
+    /// First weights.
+    pub start: Start,
+    /// How embeddings are normalised; `None` as in the pack in use.
+    pub norm: Option<Norm>,
+    /// 32 s windows kept of each longer video, from which each epoch draws one.
+    pub cuts: usize,
+    /// Batch, optimiser, losses; its `epochs` and `seed` give way to the ones above.
+    pub training: Config,
+}
+
+impl FineTuneRequest {
+    /// The paper's training of the heads on `corpus`, written to `out`.
+    pub fn new(corpus: &Path, out: &Path) -> Self {
+        let training = Config::default();
+        Self {
+            corpus: corpus.to_owned(),
+            out: out.to_owned(),
+            method: Method::default(),
+            without: Vec::new(),
+            scope: Scope::default(),
+            leak_free: true,
+            epochs: training.epochs,
+            seed: training.seed,
+            resume: false,
+            start: Start::default(),
+            norm: None,
+            cuts: 4,
+            training,
+        }
+    }
 }
 
 /// One point of the curves.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct EpochReport {
-    /// Epoch, from 1.
+    /// Epoch; 0 is the state before training, later ones count from 1.
     pub epoch: usize,
+    /// Epochs asked for.
+    pub epochs: usize,
     /// Mean loss of eq. 5 over the epoch's batches.
     pub loss: f64,
+    /// Recall@1 on the validation items, percent; `None` where there are too few.
+    pub validation_r1: Option<f64>,
     /// Recall@10 on the validation items, percent; `None` where there are too few.
     pub validation_r10: Option<f64>,
     /// Margin in force.
@@ -62,6 +158,13 @@ pub struct FineTuneReport {
     pub pack: PathBuf,
     /// The curves.
     pub epochs: Vec<EpochReport>,
+    /// Recall on the validation items before training; `None` where there are too few.
+    pub before: Option<Recall>,
+    /// Recall on the validation items of the weights that were written.
+    pub after: Option<Recall>,
+    /// "leak-free" where every pair was swapped from clean stems, "masked" where some or all had only their mix
+    /// (reading, point 7), "paper" where swapping was off.
+    pub pairing: String,
     /// Items used.
     pub used: usize,
     /// Items passed over, and why.

@@ -2,6 +2,7 @@
 //!
 //! Nothing here prints, draws or spawns; long functions take a [`crate::jobs::Monitor`].
 
+pub mod corpus;
 pub mod doctor;
 pub mod embed;
 pub mod evaluate;

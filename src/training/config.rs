@@ -1,0 +1,74 @@
+//! Everything that a run of training can be told, with the paper's values as defaults.
+
+use serde::{Deserialize, Serialize};
+
+use super::schedule::MarginSchedule;
+
+/// How gradients move the weights.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", tag = "kind")]
+pub enum OptimizerConfig {
+    /// Stochastic gradient descent with momentum, as PyTorch defines it (4.2 of the paper).
+    Sgd {
+        /// Learning rate.
+        rate: f64,
+        /// Momentum.
+        momentum: f64,
+    },
+    /// Adam with decoupled weight decay; betas 0.9 and 0.999, epsilon 1e-8.
+    AdamW {
+        /// Learning rate.
+        rate: f64,
+        /// Weight decay.
+        weight_decay: f64,
+    },
+}
+
+impl Default for OptimizerConfig {
+    fn default() -> Self {
+        Self::Sgd {
+            rate: 1e-6,
+            momentum: 0.9,
+        }
+    }
+}
+
+/// A run of training. Two runs with equal configs, equal start weights and an equal corpus end in
+/// equal weights.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Config {
+    /// Passes over the corpus.
+    pub epochs: usize,
+    /// Seed of everything random.
+    pub seed: u64,
+    /// Pairs of a batch. The losses are sums over a batch, so the step grows with about its square.
+    pub batch_size: usize,
+    /// The optimiser.
+    pub optimizer: OptimizerConfig,
+    /// Weight of the pseudo-label loss in eq. 5; 0 leaves it out.
+    pub lambda: f64,
+    /// The margin of eq. 6 over the epochs.
+    pub margin: MarginSchedule,
+    /// Probability with which a query loses its voice, and with which it loses its picture; never both
+    /// (reading, point 8).
+    pub modality_dropout: f64,
+    /// Stops after this many epochs without a better recall on the validation items, and keeps the weights
+    /// of the best epoch; `None` runs all epochs and keeps the last.
+    pub patience: Option<usize>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            epochs: 100,
+            seed: 0,
+            batch_size: 32,
+            optimizer: OptimizerConfig::default(),
+            lambda: 0.1,
+            margin: MarginSchedule::default(),
+            modality_dropout: 0.15,
+            patience: None,
+        }
+    }
+}
