@@ -96,6 +96,15 @@ pub fn atomic_write(target: &Path, bytes: &[u8]) -> Result<()> {
     file.commit()
 }
 
+/// Serialises a path as text, with U+FFFD for what is not Unicode: serde refuses such names, and a report that
+/// cannot be printed serves nobody.
+///
+/// # Errors
+/// As the serializer.
+pub fn serialize_path<S: serde::Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&path.display())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,8 +4,14 @@
 //! that made them. WAL mode, so that the window reads while a job writes and two programs can share
 //! the file. A file from a newer version is refused, never changed. Users' media is only read.
 
+mod file;
+mod record;
+mod rows;
 mod scan;
 mod store;
+mod tags;
 
-pub use scan::{ScanEntry, scan};
-pub use store::{EmbeddingTable, Library, StoredWindow, Track, TrackId, TrackRecord, WindowRef};
+pub use record::{EmbeddingTable, StoredWindow, Track, TrackId, TrackRecord, WindowRef};
+pub use scan::{Scan, ScanEntry, scan};
+pub use store::Library;
+pub use tags::{FileTags, file_tags};
