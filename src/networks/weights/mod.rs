@@ -1,5 +1,13 @@
 //! Packs: the weights of all networks of one model, with their configs and checksums.
+//!
+//! [`Pack`] finds, verifies and loads; [`PackWriter`] writes one atomically; [`Parameters`] is one
+//! safetensors file in memory, checked, and the source that a network's `new` reads from. A parameter that is
+//! missing, left over, misshapen or not finite is an error that names it.
 
 mod pack;
+mod parameters;
+mod write;
 
 pub use pack::{NetworkEntry, Pack, PackManifest};
+pub use parameters::{Parameters, parameter};
+pub use write::{PackAbout, PackWriter};
