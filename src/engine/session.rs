@@ -155,8 +155,7 @@ impl Engine {
         network: &str,
         new: impl FnOnce(&C, candle_nn::VarBuilder<'_>) -> Result<N>,
     ) -> Result<N> {
-        let config: C = self.pack.config(network)?;
-        new(&config, self.pack.load(network, &self.device.device)?)
+        self.pack.build(network, &self.device.device, new)
     }
 }
 

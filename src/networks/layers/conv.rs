@@ -1,0 +1,129 @@
+//! The one convolution that every network uses.
+
+use candle_core::Tensor;
+
+use super::batch_norm::{BatchNorm, per_channel};
+use super::composed;
+use super::geometry::Geometry;
+use crate::error::Result;
+
+/// What follows a convolution, done in the same pass.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Activation {
+    /// Nothing.
+    #[default]
+    None,
+    /// max(x, 0).
+    Relu,
+}
+
+/// A convolution in two or three dimensions with the batch norm, the sum and the activation behind it.
+///
+/// Batch norm is folded into the weights when the layer is built, unless one of its parameters is a variable of a
+/// training run: then it is folded in each forward pass, and gradients flow to all of them.
+#[derive(Debug)]
+pub struct Conv {
+    geometry: Geometry,
+    activation: Activation,
+    /// [O, C, kt, kh, kw].
+    weight: Tensor,
+    /// [O].
+    bias: Option<Tensor>,
+    /// Only where it is trained.
+    norm: Option<BatchNorm>,
+}
+
+impl Conv {
+    /// Takes PyTorch's weights: `weight` [O, C, kh, kw] or [O, C, kt, kh, kw], whose kernel sizes are `geometry`'s,
+    /// and `bias` [O].
+    ///
+    /// # Errors
+    /// When the shapes do not fit.
+    pub fn new(
+        weight: &Tensor,
+        bias: Option<Tensor>,
+        norm: Option<BatchNorm>,
+        geometry: Geometry,
+        activation: Activation,
+    ) -> Result<Self> {
+        let (outputs, inputs) = (weight.dim(0)?, weight.dim(1)?);
+        let [time, height, width] = geometry.kernel;
+        let weight = weight.reshape((outputs, inputs, time, height, width))?;
+        let trained = weight.track_op()
+            || bias.as_ref().is_some_and(Tensor::track_op)
+            || norm.as_ref().is_some_and(BatchNorm::is_trained);
+        let (weight, bias, norm) = match norm {
+            Some(norm) if !trained => {
+                let (weight, bias) = fold(&weight, bias.as_ref(), &norm)?;
+                (weight, Some(bias), None)
+            }
+            norm => (weight, bias, norm),
+        };
+        Ok(Self {
+            geometry,
+            activation,
+            weight,
+            bias,
+            norm,
+        })
+    }
+
+    /// # Shapes
+    /// [N, C, H, W] -> [N, O, H', W'], or [N, C, T, H, W] -> [N, O, T', H', W'].
+    ///
+    /// # Errors
+    /// When the input is smaller than the kernel or the device fails.
+    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        self.run(x, None)
+    }
+
+    /// As [`Conv::forward`], with `sum` added before the activation: the end of a residual block.
+    ///
+    /// # Shapes
+    /// `sum` has the output's shape.
+    ///
+    /// # Errors
+    /// As [`Conv::forward`].
+    pub fn forward_add(&self, x: &Tensor, sum: &Tensor) -> Result<Tensor> {
+        self.run(x, Some(sum))
+    }
+
+    fn run(&self, x: &Tensor, sum: Option<&Tensor>) -> Result<Tensor> {
+        let planes = x.rank() == 4;
+        let volume = if planes { x.unsqueeze(2)? } else { x.clone() };
+        let folded;
+        let (weight, bias) = match &self.norm {
+            Some(norm) => {
+                folded = fold(&self.weight, self.bias.as_ref(), norm)?;
+                (&folded.0, Some(&folded.1))
+            }
+            None => (&self.weight, self.bias.as_ref()),
+        };
+        let mut y = composed::convolve(&volume, weight, &self.geometry)?;
+        if let Some(bias) = bias {
+            y = y.broadcast_add(&per_channel(bias, 5)?)?;
+        }
+        if planes {
+            y = y.squeeze(2)?;
+        }
+        if let Some(sum) = sum {
+            y = (y + sum)?;
+        }
+        Ok(match self.activation {
+            Activation::None => y,
+            Activation::Relu => y.relu()?,
+        })
+    }
+}
+
+/// Weight and bias of a convolution that does what the given one and the batch norm behind it do.
+fn fold(weight: &Tensor, bias: Option<&Tensor>, norm: &BatchNorm) -> Result<(Tensor, Tensor)> {
+    let (factor, shift) = norm.factor_and_shift()?;
+    let outputs = factor.elem_count();
+    let weight = weight.broadcast_mul(&factor.reshape((outputs, 1, 1, 1, 1))?)?;
+    let bias = match bias {
+        Some(bias) => ((bias * &factor)? + &shift)?,
+        None => shift,
+    };
+    Ok((weight, bias))
+}

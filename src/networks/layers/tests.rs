@@ -1,0 +1,204 @@
+//! Every path of the convolution against the definition of one.
+
+use candle_core::{DType, Device, Tensor};
+use proptest::prelude::*;
+
+use super::{Activation, Conv, Geometry, composed};
+use crate::error::Result;
+
+/// Reproducible values in [-1, 1).
+pub(super) fn noise(shape: &[usize], seed: u32) -> Tensor {
+    let mut state = seed.wrapping_mul(2_654_435_761) | 1;
+    let values: Vec<f32> = (0..shape.iter().product())
+        .map(|_| {
+            state ^= state << 13;
+            state ^= state >> 17;
+            state ^= state << 5;
+            (state >> 8) as f32 / (1 << 23) as f32 - 1.0
+        })
+        .collect();
+    Tensor::from_vec(values, shape, &Device::Cpu).expect("a tensor")
+}
+
+fn values(tensor: &Tensor) -> Vec<f32> {
+    tensor
+        .flatten_all()
+        .and_then(|flat| flat.to_vec1())
+        .expect("f32 values")
+}
+
+/// max|a - b| / max|b|.
+pub(super) fn difference(a: &Tensor, b: &Tensor) -> f32 {
+    assert_eq!(a.dims(), b.dims());
+    let (a, b) = (values(a), values(b));
+    let largest = b.iter().fold(1e-6_f32, |largest, b| largest.max(b.abs()));
+    a.iter()
+        .zip(&b)
+        .fold(0.0_f32, |worst, (a, b)| worst.max((a - b).abs()))
+        / largest
+}
+
+/// The definition, in f64.
+pub(super) fn by_definition(x: &Tensor, weight: &Tensor, geometry: &Geometry) -> Tensor {
+    let (batch, channels, time, height, width) = x.dims5().expect("five axes");
+    let outputs = weight.dim(0).expect("outputs");
+    let [out_t, out_h, out_w] = geometry.output([time, height, width]).expect("an output");
+    let [kt, kh, kw] = geometry.kernel;
+    let (x, w) = (values(x), values(weight));
+    let at = |axis: usize, out: usize, tap: usize, size: usize| {
+        (out * geometry.stride[axis] + tap * geometry.dilation[axis])
+            .checked_sub(geometry.padding[axis].0)
+            .filter(|&at| at < size)
+    };
+    let mut y = Vec::new();
+    for n in 0..batch {
+        for o in 0..outputs {
+            for (t, h, v) in
+                (0..out_t).flat_map(|t| (0..out_h).flat_map(move |h| (0..out_w).map(move |v| (t, h, v))))
+            {
+                let mut sum = 0.0_f64;
+                for c in 0..channels {
+                    for (i, j, k) in
+                        (0..kt).flat_map(|i| (0..kh).flat_map(move |j| (0..kw).map(move |k| (i, j, k))))
+                    {
+                        if let (Some(t), Some(h), Some(v)) =
+                            (at(0, t, i, time), at(1, h, j, height), at(2, v, k, width))
+                        {
+                            let x = x[(((n * channels + c) * time + t) * height + h) * width + v];
+                            let w = w[(((o * channels + c) * kt + i) * kh + j) * kw + k];
+                            sum += f64::from(x) * f64::from(w);
+                        }
+                    }
+                }
+                y.push(sum as f32);
+            }
+        }
+    }
+    Tensor::from_vec(y, (batch, outputs, out_t, out_h, out_w), &Device::Cpu).expect("a tensor")
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Case {
+    pub(super) geometry: Geometry,
+    pub(super) input: [usize; 5],
+    pub(super) outputs: usize,
+}
+
+impl Case {
+    pub(super) fn input(&self) -> Tensor {
+        noise(&self.input, 1)
+    }
+
+    pub(super) fn weight(&self) -> Tensor {
+        let [t, h, w] = self.geometry.kernel;
+        noise(&[self.outputs, self.input[1], t, h, w], 2)
+    }
+}
+
+/// Convolutions with any kernel up to 3 x 4 x 4 whose output is not empty.
+pub(super) fn cases() -> impl Strategy<Value = Case> {
+    let geometry = (
+        [1_usize..4, 1..5, 1..5],
+        [1_usize..4, 1..4],
+        [1_usize..3, 1..3],
+        [(0_usize..3, 0_usize..3), (0..3, 0..3), (0..3, 0..3)],
+    )
+        .prop_map(|(kernel, stride, dilation, padding)| Geometry {
+            kernel,
+            stride: [stride[0], stride[1], stride[1]],
+            dilation: [dilation[0], dilation[1], dilation[1]],
+            padding,
+        });
+    let input = [1_usize..3, 1..5, 1..6, 1..12, 1..12];
+    (geometry, input, 1_usize..8)
+        .prop_map(|(geometry, input, outputs)| Case {
+            geometry,
+            input,
+            outputs,
+        })
+        .prop_filter("no output", |case| {
+            case.geometry
+                .output([case.input[2], case.input[3], case.input[4]])
+                .is_ok()
+        })
+}
+
+proptest! {
+    #[test]
+    fn the_composed_path_is_a_convolution(case in cases()) {
+        let (x, weight) = (case.input(), case.weight());
+        let y = composed::convolve(&x, &weight, &case.geometry).expect("a convolution");
+        prop_assert!(difference(&y, &by_definition(&x, &weight, &case.geometry)) < 1e-5);
+    }
+
+    #[test]
+    fn the_layer_is_a_convolution_with_what_follows(case in cases()) {
+        let (x, weight) = (case.input(), case.weight());
+        let bias = noise(&[case.outputs], 3);
+        let plain = by_definition(&x, &weight, &case.geometry);
+        let sum = noise(plain.dims(), 4);
+        let expected = plain
+            .broadcast_add(&bias.reshape((1, (), 1, 1, 1)).expect("bias"))
+            .and_then(|y| (y + &sum)?.relu())
+            .expect("arithmetic");
+        let conv = Conv::new(&weight, Some(bias), None, case.geometry, Activation::Relu).expect("a layer");
+        let y = conv.forward_add(&x, &sum).expect("a convolution");
+        prop_assert!(difference(&y, &expected) < 1e-5);
+    }
+}
+
+#[test]
+fn planes_are_volumes_of_one_frame() -> Result<()> {
+    let geometry = Geometry::plane(3, 3).centred();
+    let (x, weight) = (noise(&[2, 3, 5, 7], 1), noise(&[4, 3, 3, 3], 2));
+    let conv = Conv::new(&weight, None, None, geometry, Activation::None)?;
+    let y = conv.forward(&x)?;
+    assert_eq!(y.dims(), [2, 4, 5, 7]);
+    let expected = by_definition(&x.unsqueeze(2)?, &weight.unsqueeze(2)?, &geometry);
+    assert!(difference(&y.unsqueeze(2)?, &expected) < 1e-5);
+    Ok(())
+}
+
+#[test]
+fn batch_norm_is_folded_or_trained_with_the_same_result() -> Result<()> {
+    let geometry = Geometry::plane(3, 3).centred();
+    let (x, weight) = (noise(&[1, 3, 5, 7], 1), noise(&[4, 3, 3, 3], 2));
+    let norm = |gamma: Tensor| -> Result<super::BatchNorm> {
+        let var = (noise(&[4], 6) + 2.0)?;
+        Ok(super::BatchNorm::from_tensors(
+            gamma,
+            noise(&[4], 4),
+            noise(&[4], 5),
+            var,
+            1e-5,
+        ))
+    };
+    let expected = {
+        let plain = Conv::new(&weight, None, None, geometry, Activation::None)?;
+        norm(noise(&[4], 3))?.forward(&plain.forward(&x)?)?
+    };
+    let folded = Conv::new(
+        &weight,
+        None,
+        Some(norm(noise(&[4], 3))?),
+        geometry,
+        Activation::None,
+    )?;
+    assert!(difference(&folded.forward(&x)?, &expected) < 1e-5);
+
+    let gamma = candle_core::Var::from_tensor(&noise(&[4], 3))?;
+    let trained = Conv::new(
+        &weight,
+        None,
+        Some(norm(gamma.as_tensor().clone())?),
+        geometry,
+        Activation::None,
+    )?;
+    let y = trained.forward(&x)?;
+    assert!(difference(&y, &expected) < 1e-5);
+    let gradients = y.sum_all()?.backward()?;
+    assert!(gradients.get(&gamma).is_some());
+    gamma.set(&Tensor::zeros(4, DType::F32, &Device::Cpu)?)?;
+    assert!(difference(&trained.forward(&x)?, &expected) > 0.1);
+    Ok(())
+}
