@@ -4,6 +4,7 @@
 //! safetensors file in memory, checked, and the source that a network's `new` reads from. A parameter that is
 //! missing, left over, misshapen or not finite is an error that names it.
 
+pub mod checkpoint;
 mod pack;
 mod parameters;
 mod write;
