@@ -1,11 +1,21 @@
-//! MRCMV's own modules: self- and cross-modal attention, fusion gate, embeddings (eq. 1-4 of the
-//! paper; reading in the project's notes, points 4-6 and 8).
+//! MRCMV's own modules: self- and cross-modal attention, fusion gate and embeddings.
+//!
+//! Paper: Li et al., *Deep Music Retrieval for Fine-Grained Videos by Exploiting Cross-Modal-Encoded Voice-Overs*,
+//! SIGIR 2021, eq. 1-4. Reference: `tests/golden/mrcmv.py`, a twin written from the equations. Where the paper is
+//! silent: d = 128, no bias, norm or feed-forward in the attention, W_O d x d; sigma of the gate is ReLU; audio rows
+//! are averaged to T only where equal lengths are needed.
+//!
+//! Parameters, as PyTorch's `Linear` names them: `video_fc`, `sa_video`, `sa_voice`, `sa_bgm`, `cma_video`,
+//! `cma_voice` (each `wq`, `wk`, `wv`, `wo`, the heads stacked), `gate`, `query_fc`, `bgm_fc`; and the rows that stand
+//! for an absent modality, `absent_voice` and `absent_video` [d], which a checkpoint may leave out.
 
-use candle_core::Tensor;
-use candle_nn::VarBuilder;
+use candle_core::{D, Tensor};
+use candle_nn::{Init, VarBuilder};
 use serde::{Deserialize, Serialize};
 
-use crate::error::Result;
+use super::layers::Linear;
+use super::weights::optional_parameter;
+use crate::error::{Error, Result};
 
 /// How an embedding is normalised (reading, point 6).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,9 +41,10 @@ pub enum Pool {
     BeforeSa,
 }
 
-/// Shape and switches of the network.
+/// Shape and switches of the network. A switch that this version does not know is refused, because the network would
+/// silently be another one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// Channels of the slow pathway after res5.
     pub slow_dim: usize,
@@ -55,6 +66,8 @@ pub struct Config {
     pub gate: bool,
     /// Where audio rows are averaged.
     pub pool: Pool,
+    /// Whether voice and BGM share one VGGish (reading, point 3).
+    pub share: bool,
     /// How embeddings are normalised.
     pub norm: Norm,
 }
@@ -72,12 +85,13 @@ impl Default for Config {
             cma: true,
             gate: true,
             pool: Pool::default(),
+            share: false,
             norm: Norm::default(),
         }
     }
 }
 
-/// One modality of a batch of queries may be absent.
+/// A batch of queries; one modality may be absent from all of them.
 #[derive(Debug, Clone)]
 pub struct QueryInput {
     /// SlowFast rows: slow [B, 8, slow_dim] and fast [B, 64, fast_dim].
@@ -86,39 +100,139 @@ pub struct QueryInput {
     pub voice: Option<Tensor>,
 }
 
+/// Which queries of a batch have which modality: 1 or 0 for each [B], `None` for all of them. Training drops
+/// modalities with it (reading, point 8).
+#[derive(Debug, Clone, Default)]
+pub struct Presence {
+    /// Queries with a picture.
+    pub picture: Option<Tensor>,
+    /// Queries with a voice-over.
+    pub voice: Option<Tensor>,
+}
+
 /// What the query branch gives.
 #[derive(Debug, Clone)]
 pub struct QueryOutput {
     /// E_J [B, d_E].
     pub embedding: Tensor,
-    /// |g_S o S| / (|g_F o F| + |g_S o S|) [B]; 0.5-free: NaN where both are zero (reading, point 14).
+    /// |g_S o S| / (|g_F o F| + |g_S o S|) [B], after the balance; an absent modality has no share, and NaN stands
+    /// where both terms are zero (reading, point 14). No gradient flows through it.
     pub voice_share: Tensor,
 }
 
 /// The network.
 #[derive(Debug)]
-pub struct Mrcmv {}
+pub struct Mrcmv {
+    config: Config,
+    video_fc: Linear,
+    sa_video: Option<Attention>,
+    sa_voice: Option<Attention>,
+    sa_bgm: Option<Attention>,
+    cma_video: Option<Attention>,
+    cma_voice: Option<Attention>,
+    gate: Option<Linear>,
+    query_fc: Linear,
+    bgm_fc: Linear,
+    absent_video: Option<Tensor>,
+    absent_voice: Option<Tensor>,
+}
 
 impl Mrcmv {
-    /// Builds the network; parameter names are `video_fc`, `sa_video`, `sa_voice`, `sa_bgm`,
-    /// `cma_video`, `cma_voice` (each `wq`, `wk`, `wv`, `wo`), `gate`, `query_fc`, `bgm_fc`,
-    /// `absent_voice`, `absent_video`.
+    /// Builds the network; a module that the config leaves out has no parameters.
     ///
     /// # Errors
-    /// When a parameter is missing or misshapen.
+    /// When a parameter is missing or misshapen, or the heads do not divide d.
     pub fn new(config: &Config, vb: VarBuilder<'_>) -> Result<Self> {
-        let _ = (config, vb);
-        crate::error::unbuilt("MRCMV")
+        let Config {
+            d, heads, steps, d_e, ..
+        } = *config;
+        if heads == 0 || d % heads != 0 || steps == 0 {
+            return Err(Error::pack(format!(
+                "a config of mrcmv with d {d}, {heads} heads and {steps} steps fits no network; d must be a multiple of \
+                 the heads"
+            )));
+        }
+        let attention =
+            |wanted: bool, name: &str| wanted.then(|| Attention::new(d, heads, &vb.pp(name))).transpose();
+        let token = |name: &str| optional_parameter(&vb, d, name, Init::Const(0.0));
+        Ok(Self {
+            video_fc: Linear::new(config.fast_dim + config.slow_dim, d, &vb.pp("video_fc"))?,
+            sa_video: attention(config.sa, "sa_video")?,
+            sa_voice: attention(config.sa, "sa_voice")?,
+            sa_bgm: attention(config.sa, "sa_bgm")?,
+            cma_video: attention(config.cma, "cma_video")?,
+            cma_voice: attention(config.cma, "cma_voice")?,
+            gate: config
+                .gate
+                .then(|| Linear::new(2 * d, 2 * d, &vb.pp("gate")))
+                .transpose()?,
+            query_fc: Linear::new(steps * d, d_e, &vb.pp("query_fc"))?,
+            bgm_fc: Linear::new(steps * d, d_e, &vb.pp("bgm_fc"))?,
+            absent_video: token("absent_video")?,
+            absent_voice: token("absent_voice")?,
+            config: config.clone(),
+        })
     }
 
-    /// The joint embedding (3.1). `balance` scales the two gated terms before they are summed: -1
-    /// picture only, 0 as trained, +1 voice only.
+    /// The joint embedding (3.1) of queries that all have the modalities of `input`.
     ///
     /// # Errors
-    /// When both modalities are absent or the device fails.
+    /// As [`Mrcmv::query_present`].
     pub fn query(&self, input: &QueryInput, balance: f64) -> Result<QueryOutput> {
-        let _ = (input, balance);
-        crate::error::unbuilt("MRCMV")
+        self.query_present(input, &Presence::default(), balance)
+    }
+
+    /// The joint embedding (3.1). `balance` scales the two gated terms before they are summed: the picture's by
+    /// min(1, 1 - balance), the voice's by min(1, 1 + balance); so -1 is picture only, 0 as trained, +1 voice only.
+    ///
+    /// # Errors
+    /// When both modalities are absent, a shape is not the config's, or the device fails.
+    pub fn query_present(&self, input: &QueryInput, present: &Presence, balance: f64) -> Result<QueryOutput> {
+        let Config { steps, pool, d, .. } = self.config;
+        let picture_rows = input.picture.as_ref().map(|(slow, _)| slow);
+        let Some(any) = input.voice.as_ref().or(picture_rows) else {
+            return Err(Error::internal(
+                "a query has neither picture nor voice-over; give it one of them",
+            ));
+        };
+        let batch = any.dim(0)?;
+        let nothing = Tensor::zeros((batch, steps, d), any.dtype(), any.device())?;
+        let nobody = Tensor::zeros(batch, any.dtype(), any.device())?;
+        let (video, video_mask) = match &input.picture {
+            Some((slow, fast)) => {
+                let rows = Tensor::cat(&[&average(fast, steps)?, slow], D::Minus1)?;
+                (self.video_fc.forward(&rows)?, present.picture.as_ref())
+            }
+            None => (nothing.clone(), Some(&nobody)),
+        };
+        let (voice, voice_mask) = match &input.voice {
+            Some(rows) => (rows.clone(), present.voice.as_ref()),
+            None => (nothing, Some(&nobody)),
+        };
+        let video = with_token(&video, video_mask, self.absent_video.as_ref())?;
+        let voice = with_token(&voice, voice_mask, self.absent_voice.as_ref())?;
+        let voice = match pool {
+            Pool::BeforeGate => voice,
+            Pool::BeforeSa => average(&voice, steps)?,
+        };
+
+        let video = attend(self.sa_video.as_ref(), &video, &video)?;
+        let voice = attend(self.sa_voice.as_ref(), &voice, &voice)?;
+        let (video, voice) = (
+            attend(self.cma_video.as_ref(), &video, &voice)?,
+            attend(self.cma_voice.as_ref(), &voice, &video)?,
+        );
+        let (video, voice) = self.gated(&video, &average(&voice, steps)?)?;
+
+        let balance = balance.clamp(-1.0, 1.0);
+        let video = (video * (1.0 - balance).min(1.0))?;
+        let voice = (voice * (1.0 + balance).min(1.0))?;
+        let embedding = self.query_fc.forward(&(&video + &voice)?.flatten_from(1)?)?;
+        let (of_video, of_voice) = (magnitude(&video, video_mask)?, magnitude(&voice, voice_mask)?);
+        Ok(QueryOutput {
+            embedding: normalise(&embedding, self.config.norm)?,
+            voice_share: (&of_voice / (of_video + &of_voice)?)?,
+        })
     }
 
     /// The BGM embedding (3.2).
@@ -127,17 +241,140 @@ impl Mrcmv {
     /// `vggish` [B, 72, 128] -> [B, d_E].
     ///
     /// # Errors
-    /// When the device fails.
+    /// When the shape is not the config's or the device fails.
     pub fn bgm(&self, vggish: &Tensor) -> Result<Tensor> {
-        let _ = vggish;
-        crate::error::unbuilt("MRCMV")
+        let rows = match self.config.pool {
+            Pool::BeforeGate => vggish.clone(),
+            Pool::BeforeSa => average(vggish, self.config.steps)?,
+        };
+        let rows = attend(self.sa_bgm.as_ref(), &rows, &rows)?;
+        let embedding = self
+            .bgm_fc
+            .forward(&average(&rows, self.config.steps)?.flatten_from(1)?)?;
+        normalise(&embedding, self.config.norm)
     }
 
     /// The config it was built with.
-    ///
-    /// # Errors
-    /// None once built.
-    pub fn config(&self) -> Result<&Config> {
-        crate::error::unbuilt("MRCMV")
+    pub fn config(&self) -> &Config {
+        &self.config
     }
+
+    /// The two terms of eq. 4; without a gate the features themselves.
+    fn gated(&self, video: &Tensor, voice: &Tensor) -> Result<(Tensor, Tensor)> {
+        let Some(gate) = &self.gate else {
+            return Ok((video.clone(), voice.clone()));
+        };
+        let weights = gate.forward(&Tensor::cat(&[video, voice], D::Minus1)?)?.relu()?;
+        let d = self.config.d;
+        Ok((
+            (weights.narrow(D::Minus1, 0, d)? * video)?,
+            (weights.narrow(D::Minus1, d, d)? * voice)?,
+        ))
+    }
+}
+
+/// The module chi of eq. 1 and 2, for all heads at once.
+#[derive(Debug)]
+struct Attention {
+    heads: usize,
+    wq: Linear,
+    wk: Linear,
+    wv: Linear,
+    wo: Linear,
+}
+
+impl Attention {
+    fn new(d: usize, heads: usize, vb: &VarBuilder<'_>) -> Result<Self> {
+        let matrix = |name: &str| Linear::without_bias(d, d, &vb.pp(name));
+        Ok(Self {
+            heads,
+            wq: matrix("wq")?,
+            wk: matrix("wk")?,
+            wv: matrix("wv")?,
+            wo: matrix("wo")?,
+        })
+    }
+
+    /// [B, N1, d], [B, N2, d] -> [B, N1, d].
+    fn forward(&self, i1: &Tensor, i2: &Tensor) -> Result<Tensor> {
+        let (batch, rows, d) = i1.dims3()?;
+        let d_k = d / self.heads;
+        let by_head = |x: Tensor| -> Result<Tensor> {
+            let rows = x.dim(1)?;
+            Ok(x.reshape((batch, rows, self.heads, d_k))?
+                .transpose(1, 2)?
+                .contiguous()?)
+        };
+        let q = by_head(self.wq.forward(i1)?)?;
+        let k = by_head(self.wk.forward(i2)?)?;
+        let v = by_head(self.wv.forward(i2)?)?;
+        let scores = (q.matmul(&k.t()?.contiguous()?)? / (d_k as f64).sqrt())?;
+        // Not candle's fused softmax of the last axis: it has no gradient.
+        let attended = candle_nn::ops::softmax(&scores, D::Minus1)?.matmul(&v)?;
+        let joined = attended
+            .transpose(1, 2)?
+            .contiguous()?
+            .reshape((batch, rows, d))?;
+        Ok((i1 + self.wo.forward(&joined)?)?)
+    }
+}
+
+/// An attention module that was left out is the identity.
+fn attend(module: Option<&Attention>, i1: &Tensor, i2: &Tensor) -> Result<Tensor> {
+    match module {
+        Some(module) => module.forward(i1, i2),
+        None => Ok(i1.clone()),
+    }
+}
+
+/// Rows of one modality in which the queries that lack it hold its token: `mask` [B] is 1 where a query has it.
+fn with_token(rows: &Tensor, mask: Option<&Tensor>, token: Option<&Tensor>) -> Result<Tensor> {
+    let Some(mask) = mask else {
+        return Ok(rows.clone());
+    };
+    let mask = mask.reshape(((), 1, 1))?;
+    let kept = rows.broadcast_mul(&mask)?;
+    match token {
+        Some(token) => {
+            let absent = mask.affine(-1.0, 1.0)?;
+            Ok(kept.broadcast_add(&absent.broadcast_mul(token)?)?)
+        }
+        None => Ok(kept),
+    }
+}
+
+/// Means of neighbouring rows: [B, N, d] -> [B, `rows`, d].
+fn average(x: &Tensor, rows: usize) -> Result<Tensor> {
+    let (batch, length, d) = x.dims3()?;
+    if length == rows {
+        return Ok(x.clone());
+    }
+    if length % rows != 0 {
+        return Err(Error::internal(format!(
+            "{length} feature rows cannot be averaged to {rows}; give a multiple of {rows}"
+        )));
+    }
+    Ok(x.contiguous()?
+        .reshape((batch, rows, length / rows, d))?
+        .mean(2)?)
+}
+
+fn normalise(embedding: &Tensor, norm: Norm) -> Result<Tensor> {
+    let length = match norm {
+        Norm::None => return Ok(embedding.clone()),
+        Norm::Unit => 1.0,
+        Norm::SqrtDim => (embedding.dim(D::Minus1)? as f64).sqrt(),
+    };
+    // The floor keeps an embedding of zeros, and its gradient, finite.
+    let norm = embedding.sqr()?.sum_keepdim(D::Minus1)?.maximum(1e-24)?.sqrt()?;
+    Ok((embedding.broadcast_div(&norm)? * length)?)
+}
+
+/// Norm of each query's term [B, T, d] -> [B], nothing where the modality is absent.
+fn magnitude(term: &Tensor, mask: Option<&Tensor>) -> Result<Tensor> {
+    let norm = term.detach().sqr()?.flatten_from(1)?.sum(1)?.sqrt()?;
+    Ok(match mask {
+        Some(mask) => (norm * mask.flatten_all()?)?,
+        None => norm,
+    })
 }

@@ -10,5 +10,5 @@ mod parameters;
 mod write;
 
 pub use pack::{NetworkEntry, Pack, PackManifest};
-pub use parameters::{Parameters, parameter};
+pub use parameters::{Parameters, optional_parameter, parameter};
 pub use write::{PackAbout, PackWriter};

@@ -150,6 +150,34 @@ pub fn parameter(vb: &VarBuilder<'_>, shape: impl Into<Shape>, name: &str, init:
         .map_err(|error| named(error, &path_of(vb, name), &shape))
 }
 
+/// As [`parameter`], for one that a checkpoint may leave out.
+///
+/// # Errors
+/// When it is there and misshapen.
+pub fn optional_parameter(
+    vb: &VarBuilder<'_>,
+    shape: impl Into<Shape>,
+    name: &str,
+    init: Init,
+) -> Result<Option<Tensor>> {
+    let shape = shape.into();
+    match vb.get_with_hints(shape.clone(), name, init) {
+        Ok(tensor) => Ok(Some(tensor)),
+        Err(error) if is_missing(&error) => Ok(None),
+        Err(error) => Err(named(error, &path_of(vb, name), &shape)),
+    }
+}
+
+fn is_missing(error: &candle_core::Error) -> bool {
+    use candle_core::Error as Candle;
+    match error {
+        Candle::WithBacktrace { inner, .. }
+        | Candle::Context { inner, .. }
+        | Candle::WithPath { inner, .. } => is_missing(inner),
+        error => matches!(error, Candle::CannotFindTensor { .. }),
+    }
+}
+
 fn path_of(vb: &VarBuilder<'_>, name: &str) -> String {
     match vb.prefix() {
         prefix if prefix.is_empty() => name.to_owned(),
