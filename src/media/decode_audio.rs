@@ -2,7 +2,14 @@
 
 use std::path::Path;
 
-use crate::error::Result;
+use gst::prelude::*;
+use gstreamer as gst;
+
+use super::elements;
+use super::pipeline::{clock_time, stream_ns};
+use super::probe::probe;
+use super::source::{Kind, Source};
+use crate::error::{Error, Result};
 use crate::jobs::Monitor;
 
 /// The form samples are asked for in. Conversion (rate, down-mix of 5.1, odd
@@ -28,10 +35,30 @@ impl AudioFormat {
     };
 }
 
+/// How far a stream's times may stray from its sample count before that is
+/// a gap and no rounding: Matroska rounds to milliseconds, MP3 in AVI worse.
+const JITTER_S: f64 = 0.04;
+/// Decoders need some packets before the first exact sample: overlap in AAC,
+/// the bit reservoir in MP3, 80 ms of convergence in Opus.
+const ROLL_IN_S: f64 = 0.25;
+/// A stretch of silence is handed out in pieces of this many frames.
+const SILENCE_FRAMES: u64 = 1 << 15;
+
 /// Streams the first sound stream of a file, block by block.
 #[derive(Debug)]
 pub struct AudioReader {
+    source: Source,
     format: AudioFormat,
+    /// The next frame to hand out, counted from the start of the file.
+    at: u64,
+    /// Frames past which a jump in time cannot be true.
+    horizon: Option<u64>,
+    /// Whether `at` follows the stream; not yet at the start or after a seek.
+    settled: bool,
+    /// Silence still due before `held`.
+    silence: u64,
+    /// Samples that wait for the silence before them.
+    held: Vec<f32>,
 }
 
 impl AudioReader {
@@ -40,14 +67,55 @@ impl AudioReader {
     /// # Errors
     /// As [`crate::media::probe`]; also when the file has no sound.
     pub fn open(path: &Path, format: AudioFormat, start_s: f64) -> Result<Self> {
-        let _ = (path, start_s);
-        let _ = Self { format };
-        crate::error::unbuilt("audio decoding")
+        Self::open_watched(path, format, start_s, &Monitor::silent())
+    }
+
+    /// As [`AudioReader::open`], and can be cancelled while it waits.
+    pub(super) fn open_watched(
+        path: &Path,
+        format: AudioFormat,
+        start_s: f64,
+        monitor: &Monitor,
+    ) -> Result<Self> {
+        super::init()?;
+        let convert = [elements::make("audioconvert")?, elements::make("audioresample")?];
+        convert[1].set_property("quality", 10i32);
+        let caps = gst::Caps::builder("audio/x-raw")
+            .field("format", gstreamer_audio::AUDIO_FORMAT_F32.to_str())
+            .field("layout", "interleaved")
+            .field("rate", format.sample_rate as i32)
+            .field("channels", format.channels as i32)
+            .build();
+        let mut source = Source::open(path, Kind::Sound, &convert, &caps, 4, monitor)?;
+        let rate = f64::from(format.sample_rate);
+        let horizon = source
+            .duration()
+            .map(|length| ((length.nseconds() as f64 / 1e9 + 10.0) * rate) as u64);
+        if start_s > ROLL_IN_S {
+            // Where a file cannot seek, the samples before the start are skipped.
+            source.seek(gst::SeekFlags::ACCURATE, clock_time(start_s - ROLL_IN_S), monitor)?;
+        }
+        Ok(Self {
+            source,
+            format,
+            at: (start_s.max(0.0) * rate).round() as u64,
+            horizon,
+            settled: false,
+            silence: 0,
+            held: Vec::new(),
+        })
     }
 
     /// The format of the samples.
     pub fn format(&self) -> AudioFormat {
         self.format
+    }
+
+    /// Length of the file in seconds, where its demuxer knows it.
+    fn length_s(&self) -> Option<f64> {
+        self.source
+            .duration()
+            .map(|length| length.nseconds() as f64 / 1e9)
     }
 
     /// Appends the next block of interleaved samples to `out` and returns how
@@ -58,8 +126,71 @@ impl AudioReader {
     /// # Errors
     /// When decoding fails part-way; what came before stays valid.
     pub fn read(&mut self, out: &mut Vec<f32>) -> Result<usize> {
-        let _ = out;
-        crate::error::unbuilt("audio decoding")
+        self.read_watched(out, &Monitor::silent())
+    }
+
+    /// As [`AudioReader::read`], and can be cancelled while it waits.
+    pub(super) fn read_watched(&mut self, out: &mut Vec<f32>, monitor: &Monitor) -> Result<usize> {
+        let channels = self.format.channels as usize;
+        loop {
+            if self.silence > 0 {
+                let frames = self.silence.min(SILENCE_FRAMES) as usize;
+                self.silence -= frames as u64;
+                self.at += frames as u64;
+                out.resize(out.len() + frames * channels, 0.0);
+                return Ok(frames);
+            }
+            if !self.held.is_empty() {
+                let frames = self.held.len() / channels;
+                self.at += frames as u64;
+                out.append(&mut self.held);
+                return Ok(frames);
+            }
+            let Some(sample) = self.source.next(monitor)? else {
+                return Ok(0);
+            };
+            self.place(&sample)?;
+        }
+    }
+
+    /// Puts a decoded buffer where its time says: after silence, cut at the
+    /// front, or right behind what came before.
+    fn place(&mut self, sample: &gst::Sample) -> Result<()> {
+        let Some(buffer) = sample.buffer() else {
+            return Ok(());
+        };
+        let channels = self.format.channels as usize;
+        let map = buffer
+            .map_readable()
+            .map_err(|source| Error::internal("a decoded block cannot be read").with_source(source))?;
+        let frames = (map.len() / (4 * channels)) as i64;
+
+        let at = self.at as i64;
+        let rate = f64::from(self.format.sample_rate);
+        let starts = buffer
+            .pts()
+            .zip(
+                sample
+                    .segment()
+                    .and_then(|segment| segment.downcast_ref::<gst::ClockTime>()),
+            )
+            .and_then(|(pts, segment)| stream_ns(segment, pts))
+            .map_or(at, |ns| (ns as f64 * 1e-9 * rate).round() as i64);
+        let believable = self.horizon.is_none_or(|horizon| starts < horizon as i64);
+        let strays = !self.settled || (starts - at).abs() > (JITTER_S * rate) as i64;
+        let starts = if strays && believable { starts } else { at };
+
+        let cut = (at - starts).clamp(0, frames);
+        if cut < frames {
+            self.settled = true;
+            self.silence = (starts - at).max(0) as u64;
+            self.held.extend(
+                map[cut as usize * channels * 4..]
+                    .chunks_exact(4)
+                    .map(|bytes| f32::from_ne_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])),
+            );
+        }
+        Ok(())
     }
 }
 
@@ -75,8 +206,27 @@ pub fn decode_audio(
     duration_s: Option<f64>,
     monitor: &Monitor,
 ) -> Result<Vec<f32>> {
-    let _ = (path, format, start_s, duration_s, monitor);
-    crate::error::unbuilt("audio decoding")
+    let mut reader = AudioReader::open_watched(path, format, start_s, monitor)?;
+    let rate = f64::from(format.sample_rate);
+    let wanted =
+        duration_s.map(|length| (length.max(0.0) * rate).round() as usize * format.channels as usize);
+    let expected_s = duration_s
+        .or_else(|| reader.length_s().map(|length| length - start_s))
+        .filter(|length| *length > 0.0);
+    let mut samples = Vec::new();
+    while wanted.is_none_or(|wanted| samples.len() < wanted)
+        && reader.read_watched(&mut samples, monitor)? > 0
+    {
+        let done_s = samples.len() as f64 / f64::from(format.channels) / rate;
+        monitor.progress(
+            "Decoding sound",
+            expected_s.map(|expected| (done_s / expected) as f32),
+        );
+    }
+    if let Some(wanted) = wanted {
+        samples.truncate(wanted);
+    }
+    Ok(samples)
 }
 
 /// Waveform peaks: `buckets` pairs of (minimum, maximum) over the whole file.
@@ -84,6 +234,29 @@ pub fn decode_audio(
 /// # Errors
 /// As [`AudioReader`]; cancelled.
 pub fn peaks(path: &Path, buckets: usize, monitor: &Monitor) -> Result<Vec<(f32, f32)>> {
-    let _ = (path, buckets, monitor);
-    crate::error::unbuilt("peaks")
+    /// Enough for the eye: what a waveform of a few thousand pixels can show.
+    const FORMAT: AudioFormat = AudioFormat {
+        sample_rate: 22_050,
+        channels: 1,
+    };
+    let mut pairs = vec![(0.0f32, 0.0f32); buckets];
+    if buckets == 0 {
+        return Ok(pairs);
+    }
+    let length_s = probe(path)?.duration_s;
+    let frames = (length_s * f64::from(FORMAT.sample_rate)).max(1.0);
+    let mut reader = AudioReader::open_watched(path, FORMAT, 0.0, monitor)?;
+    let mut block = Vec::new();
+    let mut at = 0usize;
+    while reader.read_watched(&mut block, monitor)? > 0 {
+        for sample in block.drain(..) {
+            let bucket = ((at as f64 / frames * buckets as f64) as usize).min(buckets - 1);
+            let (low, high) = &mut pairs[bucket];
+            *low = low.min(sample);
+            *high = high.max(sample);
+            at += 1;
+        }
+        monitor.progress("Drawing the waveform", Some((at as f64 / frames) as f32));
+    }
+    Ok(pairs)
 }

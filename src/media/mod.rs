@@ -3,54 +3,52 @@
 //! Files go in by path, plain numbers come out: interleaved `f32` samples in
 //! -1..=1 and packed RGB pixels. Everything streams; memory does not grow with
 //! the length of a file. No GStreamer type leaves this module.
+//!
+//! Inside, [`mod@probe`], the readers and the follower stand on one [`source`]
+//! (a file, its demuxer, one stream decoded), and everything that runs a
+//! pipeline goes through one [`pipeline`], where the bus is watched, waits end
+//! and GStreamer's errors become sentences.
 
 mod decode_audio;
 mod decode_video;
+mod elements;
 mod encode;
 mod follow;
+mod pipeline;
 mod probe;
 mod remux;
+mod source;
 pub mod testing;
 
 pub use decode_audio::{AudioFormat, AudioReader, decode_audio, peaks};
 pub use decode_video::{Frame, FrameFit, sample_frames, thumbnails};
+pub use elements::{ElementStatus, elements};
 pub use encode::{WavReader, WavWriter};
 pub use follow::{VideoFollower, VideoFrame};
 pub use probe::{AudioStream, MediaInfo, Tags, VideoStream, probe};
 pub use remux::{Container, MixedSound, Picture, remux};
 
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 
 /// Starts GStreamer once; cheap afterwards. Every function here calls it.
 ///
 /// # Errors
 /// When GStreamer cannot start.
 pub fn init() -> Result<()> {
-    crate::error::unbuilt("GStreamer's start")
-}
-
-/// The state of one GStreamer element that the program may need.
-#[derive(Debug, Clone, serde::Serialize)]
-pub struct ElementStatus {
-    /// Factory name: "vp8dec".
-    pub name: String,
-    /// What it is for: "VP8 video in WebM and Matroska".
-    pub purpose: String,
-    /// Whether it is installed.
-    pub present: bool,
-    /// The Debian package that brings it.
-    pub package: String,
-}
-
-/// Lists the elements that the program may need, for `doctor`.
-///
-/// # Errors
-/// When GStreamer cannot start.
-pub fn elements() -> Result<Vec<ElementStatus>> {
-    crate::error::unbuilt("the list of elements")
+    gstreamer::init().map_err(|source| {
+        Error::new(
+            ErrorKind::MissingPlugin,
+            format!(
+                "GStreamer could not start ({}); reinstall libgstreamer1.0-0",
+                pipeline::one_line(source.message())
+            ),
+        )
+        .with_source(source)
+    })
 }
 
 /// GStreamer's version, as "1.22.0".
 pub fn version() -> String {
-    String::new()
+    let (major, minor, micro, _) = gstreamer::version();
+    format!("{major}.{minor}.{micro}")
 }

@@ -1,9 +1,16 @@
 //! Media for tests, synthesised by GStreamer itself (`videotestsrc`,
 //! `audiotestsrc`), so that no test needs a file from outside.
 
+use std::fmt::Write;
 use std::path::Path;
 
-use crate::error::Result;
+use gstreamer as gst;
+
+use super::elements::{is_present, missing_element};
+use super::pipeline::{News, Pipeline};
+use super::source::with_location;
+use crate::error::{Error, Result};
+use crate::jobs::Monitor;
 
 /// What to synthesise.
 #[derive(Debug, Clone)]
@@ -39,9 +46,108 @@ impl Default for Synthetic {
 /// `.mkv` (VP8 + Opus), `.mp4` (H.264 or MPEG-4 part 2, whichever encoder there is, + AAC),
 /// `.ogg`/`.opus` (Opus), `.wav`.
 ///
+/// The length of the sound is rounded to a whole number of blocks of at least
+/// 64 samples.
+///
 /// # Errors
 /// When an element is missing.
 pub fn synthesise(what: &Synthetic, path: &Path) -> Result<()> {
-    let _ = (what, path);
-    crate::error::unbuilt("test media")
+    super::init()?;
+    let extension = path
+        .extension()
+        .map(|extension| extension.to_string_lossy().to_lowercase())
+        .unwrap_or_default();
+    let (mux, picture, sound) = match extension.as_str() {
+        "webm" => ("webmmux", VP8, "opusenc"),
+        "mkv" => ("matroskamux", VP8, "opusenc"),
+        "mp4" => ("mp4mux", mp4_picture()?, mp4_sound()?),
+        "ogg" | "opus" => ("oggmux", "", "opusenc"),
+        "wav" => ("wavenc", "", ""),
+        _ => return Err(Error::input(path, "has an extension that test media do not know")),
+    };
+    let mut description = String::new();
+    if let Some((width, height)) = what.picture
+        && !picture.is_empty()
+    {
+        let frames = (what.duration_s * f64::from(what.frame_rate)).round();
+        write!(
+            description,
+            "videotestsrc num-buffers={frames} pattern=smpte \
+             ! video/x-raw,format=I420,width={width},height={height},framerate={}/1 \
+             ! {picture} ! queue max-size-time=0 max-size-bytes=0 ! {LAST}. ",
+            what.frame_rate
+        )
+        .map_err(|source| Error::internal("text cannot grow").with_source(source))?;
+    }
+    if let Some(tone_hz) = what.tone_hz {
+        let (block, blocks) = blocks(what.duration_s, what.sample_rate);
+        let encoder = if sound.is_empty() {
+            String::new()
+        } else {
+            format!("! audioresample ! {sound}")
+        };
+        write!(
+            description,
+            "audiotestsrc num-buffers={blocks} samplesperbuffer={block} freq={tone_hz} volume=0.5 \
+             ! audio/x-raw,rate={},channels={} ! audioconvert {encoder} \
+             ! queue max-size-time=0 max-size-bytes=0 ! {LAST}. ",
+            what.sample_rate, what.channels
+        )
+        .map_err(|source| Error::internal("text cannot grow").with_source(source))?;
+    }
+    write!(description, "{mux} name={LAST}")
+        .map_err(|source| Error::internal("text cannot grow").with_source(source))?;
+    write_pipeline(&description, path)
+}
+
+/// Name of the element that the file is written from.
+const LAST: &str = "last";
+const VP8: &str = "vp8enc deadline=1 cpu-used=8 keyframe-max-dist=25 target-bitrate=400000";
+
+fn mp4_picture() -> Result<&'static str> {
+    [
+        (
+            "x264enc",
+            "x264enc speed-preset=ultrafast key-int-max=25 ! video/x-h264,profile=baseline",
+        ),
+        ("openh264enc", "openh264enc gop-size=25 ! h264parse"),
+        ("avenc_mpeg4", "avenc_mpeg4 gop-size=25"),
+    ]
+    .into_iter()
+    .find(|(name, _)| is_present(name))
+    .map(|(_, words)| words)
+    .ok_or_else(|| missing_element(&["x264enc", "openh264enc", "avenc_mpeg4"]))
+}
+
+fn mp4_sound() -> Result<&'static str> {
+    ["avenc_aac", "voaacenc"]
+        .into_iter()
+        .find(|name| is_present(name))
+        .ok_or_else(|| missing_element(&["avenc_aac", "voaacenc"]))
+}
+
+/// Samples a block and number of blocks for a length, as exact as blocks of at
+/// least 64 samples can be.
+fn blocks(duration_s: f64, sample_rate: u32) -> (u64, u64) {
+    let samples = (duration_s * f64::from(sample_rate)).round().max(64.0) as u64;
+    let block = (64..=4800u64)
+        .rev()
+        .find(|block| samples.is_multiple_of(*block))
+        .unwrap_or(64);
+    (block, samples / block)
+}
+
+/// Runs the pipeline of `description`, whose element [`LAST`] gives the bytes of
+/// the file.
+pub(super) fn write_pipeline(description: &str, path: &Path) -> Result<()> {
+    let mut pipeline = Pipeline::parse(description, path)?;
+    let last = pipeline.element(LAST)?;
+    let sink = with_location("filesink", path)?;
+    pipeline.append(&last, &sink)?;
+    pipeline.set_state(gst::State::Playing)?;
+    let monitor = Monitor::silent();
+    while pipeline.wait_slice(&monitor)? != Some(News::End) {
+        // Encoding says nothing until it ends; test media are short.
+    }
+    Ok(())
 }

@@ -1,0 +1,410 @@
+//! A pipeline that is watched: every wait ends, and every error is a sentence.
+//!
+//! GStreamer reports on a bus; whoever waits for a pipeline does it here, in
+//! short slices, so that a cancel is seen within a tenth of a second and a
+//! pipeline that stands still is given up.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use gst::glib;
+use gst::prelude::*;
+use gstreamer as gst;
+use gstreamer_pbutils as gst_pbutils;
+
+use super::elements;
+use crate::error::{Error, ErrorKind, Result};
+use crate::jobs::Monitor;
+
+/// How long a pipeline may stand still before it is given up.
+const STALL: Duration = Duration::from_secs(20);
+/// How long one wait lasts before cancel and stall are looked at again.
+pub(super) const SLICE: gst::ClockTime = gst::ClockTime::from_mseconds(100);
+/// Name of the message that a source posts when the file lacks the stream that
+/// was asked for.
+pub(super) const NO_STREAM: &str = "undertone-no-such-stream";
+
+/// What is wrong with an encrypted file.
+pub(super) const ENCRYPTED: &str =
+    "is encrypted or copy-protected and cannot be read; choose an unprotected copy";
+
+/// What the bus said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum News {
+    /// Every sink has its first buffer, or the seek is done.
+    Ready,
+    /// Every sink reached the end.
+    End,
+}
+
+/// A pipeline about one file, stopped when dropped.
+#[derive(Debug)]
+pub(super) struct Pipeline {
+    inner: gst::Pipeline,
+    bus: gst::Bus,
+    path: PathBuf,
+    missing: Option<String>,
+    last_progress: Instant,
+}
+
+impl Pipeline {
+    /// An empty pipeline; `path` is the file that its errors speak of.
+    pub(super) fn new(path: &Path) -> Result<Self> {
+        super::init()?;
+        Self::over(gst::Pipeline::new(), path)
+    }
+
+    /// A pipeline from a description in `gst-launch` words.
+    pub(super) fn parse(description: &str, path: &Path) -> Result<Self> {
+        super::init()?;
+        let failed = |source: glib::Error| {
+            Error::new(
+                ErrorKind::MissingPlugin,
+                format!(
+                    "a GStreamer element is missing ({}); run `undertone doctor` to see which package to install",
+                    one_line(source.message())
+                ),
+            )
+            .with_source(source)
+        };
+        let element = gst::parse::launch(description).map_err(failed)?;
+        let pipeline = element
+            .downcast::<gst::Pipeline>()
+            .map_err(|_| Error::internal("the description made no pipeline"))?;
+        Self::over(pipeline, path)
+    }
+
+    fn over(inner: gst::Pipeline, path: &Path) -> Result<Self> {
+        let bus = inner
+            .bus()
+            .ok_or_else(|| Error::internal("a GStreamer pipeline has no bus"))?;
+        Ok(Self {
+            inner,
+            bus,
+            path: path.to_owned(),
+            missing: None,
+            last_progress: Instant::now(),
+        })
+    }
+
+    /// The GStreamer pipeline.
+    pub(super) fn inner(&self) -> &gst::Pipeline {
+        &self.inner
+    }
+
+    /// The file that it is about.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Adds `elements` and links them in a row.
+    pub(super) fn add_row(&self, elements: &[&gst::Element]) -> Result<()> {
+        let failed = |source: glib::BoolError| {
+            Error::internal(format!("GStreamer elements do not fit: {source}")).with_source(source)
+        };
+        self.inner.add_many(elements).map_err(failed)?;
+        gst::Element::link_many(elements).map_err(failed)
+    }
+
+    /// Adds `element` behind `last`, which is in the pipeline already.
+    pub(super) fn append(&self, last: &gst::Element, element: &gst::Element) -> Result<()> {
+        let failed = |source: glib::BoolError| {
+            Error::internal(format!("GStreamer elements do not fit: {source}")).with_source(source)
+        };
+        self.inner.add(element).map_err(failed)?;
+        last.link(element).map_err(failed)
+    }
+
+    /// The element called `name` in the description.
+    pub(super) fn element(&self, name: &str) -> Result<gst::Element> {
+        self.inner
+            .by_name(name)
+            .ok_or_else(|| Error::internal(format!("the pipeline has no element {name}")))
+    }
+
+    /// Asks for `state`; the change goes on in the background.
+    pub(super) fn set_state(&mut self, state: gst::State) -> Result<()> {
+        self.moved();
+        match self.inner.set_state(state) {
+            Ok(_) => Ok(()),
+            Err(source) => {
+                // The reason, if any, is on the bus.
+                self.poll()?;
+                Err(Error::input(
+                    &self.path,
+                    "GStreamer cannot open it; check that the file is whole",
+                )
+                .with_source(source))
+            }
+        }
+    }
+
+    /// Notes that data came, so that the pipeline does not count as stalled.
+    pub(super) fn moved(&mut self) {
+        self.last_progress = Instant::now();
+    }
+
+    /// Reads what is on the bus without waiting.
+    ///
+    /// # Errors
+    /// The pipeline's own error, in words.
+    pub(super) fn poll(&mut self) -> Result<Option<News>> {
+        self.take(gst::ClockTime::ZERO)
+    }
+
+    /// Waits one slice for news; fails on error, cancel and stall.
+    pub(super) fn wait_slice(&mut self, monitor: &Monitor) -> Result<Option<News>> {
+        monitor.check()?;
+        let news = self.take(SLICE)?;
+        if news.is_some() {
+            self.moved();
+        }
+        self.check_stall()?;
+        Ok(news)
+    }
+
+    /// Waits until the pipeline is ready: preroll or seek done.
+    pub(super) fn wait_ready(&mut self, monitor: &Monitor) -> Result<()> {
+        self.moved();
+        loop {
+            if self.wait_slice(monitor)?.is_some() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Fails when nothing moved for too long.
+    pub(super) fn check_stall(&self) -> Result<()> {
+        if self.last_progress.elapsed() < STALL {
+            return Ok(());
+        }
+        Err(Error::input(
+            &self.path,
+            format!(
+                "GStreamer got stuck on it for {} seconds; the file may be damaged",
+                STALL.as_secs()
+            ),
+        ))
+    }
+
+    /// Flushes and moves to `position`; false where the stream cannot seek.
+    pub(super) fn seek(
+        &mut self,
+        flags: gst::SeekFlags,
+        position: gst::ClockTime,
+        monitor: &Monitor,
+    ) -> Result<bool> {
+        self.poll()?;
+        if self
+            .inner
+            .seek_simple(gst::SeekFlags::FLUSH | flags, position)
+            .is_err()
+        {
+            return Ok(false);
+        }
+        self.wait_ready(monitor)?;
+        Ok(true)
+    }
+
+    fn take(&mut self, timeout: gst::ClockTime) -> Result<Option<News>> {
+        use gst::MessageView;
+        const WANTED: &[gst::MessageType] = &[
+            gst::MessageType::Error,
+            gst::MessageType::Eos,
+            gst::MessageType::AsyncDone,
+            gst::MessageType::Element,
+            gst::MessageType::Application,
+        ];
+        let mut timeout = timeout;
+        while let Some(message) = self.bus.timed_pop_filtered(timeout, WANTED) {
+            // One wait a call; what has come besides is read at once.
+            timeout = gst::ClockTime::ZERO;
+            match message.view() {
+                MessageView::Error(error) => return Err(self.explain(error)),
+                MessageView::Eos(_) => return Ok(Some(News::End)),
+                MessageView::AsyncDone(_) => return Ok(Some(News::Ready)),
+                MessageView::Application(application) => {
+                    if let Some(structure) = application.structure()
+                        && structure.name() == NO_STREAM
+                    {
+                        return Err(Error::input(
+                            &self.path,
+                            structure.get::<String>("problem").unwrap_or_default(),
+                        ));
+                    }
+                }
+                MessageView::Element(_) => {
+                    if let Ok(missing) = gst_pbutils::MissingPluginMessage::parse(&message) {
+                        self.missing = Some(missing.installer_detail().to_string());
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(None)
+    }
+
+    /// The sentence for an error on the bus.
+    fn explain(&mut self, error: &gst::message::Error) -> Error {
+        // The missing plug-in is posted before or after the error it causes.
+        while let Some(message) = self.bus.pop_filtered(&[gst::MessageType::Element]) {
+            if let Ok(missing) = gst_pbutils::MissingPluginMessage::parse(&message) {
+                self.missing = Some(missing.installer_detail().to_string());
+            }
+        }
+        let source = error.error();
+        tracing::debug!(
+            path = %self.path.display(),
+            error = %source,
+            details = error.debug().as_deref().unwrap_or_default(),
+            "GStreamer failed"
+        );
+        let explained = match self.missing.take() {
+            Some(detail) => missing_plugin(&self.path, &detail),
+            None => explain(&self.path, &source),
+        };
+        explained.with_source(source)
+    }
+}
+
+impl Drop for Pipeline {
+    fn drop(&mut self) {
+        if let Err(source) = self.inner.set_state(gst::State::Null) {
+            tracing::warn!(path = %self.path.display(), %source, "a GStreamer pipeline did not stop");
+        }
+    }
+}
+
+/// The sentence for what GStreamer says about `path`.
+fn explain(path: &Path, source: &glib::Error) -> Error {
+    let not_media = || not_media(path);
+    if let Some(kind) = source.kind::<gst::StreamError>() {
+        return match kind {
+            gst::StreamError::TypeNotFound | gst::StreamError::WrongType => not_media(),
+            gst::StreamError::Decrypt | gst::StreamError::DecryptNokey => encrypted(path),
+            gst::StreamError::CodecNotFound => Error::new(
+                ErrorKind::MissingPlugin,
+                format!(
+                    "{}: no installed GStreamer plug-in decodes it; run `undertone doctor` to see which package to install",
+                    path.display()
+                ),
+            ),
+            _ => damaged(path, source),
+        };
+    }
+    if let Some(kind) = source.kind::<gst::ResourceError>() {
+        return match kind {
+            gst::ResourceError::NoSpaceLeft => {
+                Error::io(path, "write", io::Error::from(io::ErrorKind::StorageFull))
+            }
+            gst::ResourceError::NotFound => Error::io(path, "read", io::Error::from(io::ErrorKind::NotFound)),
+            gst::ResourceError::NotAuthorized => {
+                Error::io(path, "read", io::Error::from(io::ErrorKind::PermissionDenied))
+            }
+            gst::ResourceError::Read
+            | gst::ResourceError::OpenRead
+            | gst::ResourceError::Write
+            | gst::ResourceError::OpenWrite => {
+                let action = match kind {
+                    gst::ResourceError::Read | gst::ResourceError::OpenRead => "read",
+                    _ => "write",
+                };
+                Error::io(path, action, io::Error::other(one_line(source.message())))
+            }
+            _ => damaged(path, source),
+        };
+    }
+    if source.matches(gst::CoreError::MissingPlugin) {
+        return Error::new(
+            ErrorKind::MissingPlugin,
+            format!(
+                "{}: a GStreamer plug-in that it needs is not installed; run `undertone doctor` to see which package to install",
+                path.display()
+            ),
+        );
+    }
+    damaged(path, source)
+}
+
+/// The sentence for a file that is none of ours.
+pub(super) fn not_media(path: &Path) -> Error {
+    Error::input(
+        path,
+        "is not a video or sound file that can be read; choose another file",
+    )
+}
+
+/// The sentence for an encrypted file.
+pub(super) fn encrypted(path: &Path) -> Error {
+    Error::input(path, ENCRYPTED)
+}
+
+fn damaged(path: &Path, source: &glib::Error) -> Error {
+    Error::input(
+        path,
+        format!(
+            "is damaged or cut short ({}); try a fresh copy of it",
+            one_line(source.message())
+        ),
+    )
+}
+
+/// The sentence for GStreamer's account of a missing plug-in
+/// (`gstreamer|1.0|program|words|decoder-video/x-h265, …`).
+fn missing_plugin(path: &Path, detail: &str) -> Error {
+    let mut parts = detail.splitn(5, '|').skip(3);
+    let words = parts.next().unwrap_or("a decoder");
+    let wanted = parts.next().unwrap_or_default();
+    let caps = wanted.split_once('-').map_or("", |(_, caps)| caps);
+    missing_reader(path, caps, words)
+}
+
+/// The sentence for a stream of `caps` that nothing installed reads; `words`
+/// is GStreamer's name for the reader.
+pub(super) fn missing_reader(path: &Path, caps: &str, words: &str) -> Error {
+    if let Some(known) = elements::reader_of(caps) {
+        return Error::new(
+            ErrorKind::MissingPlugin,
+            format!("{}: holds {known}", path.display()),
+        );
+    }
+    let media_type = caps.split(',').next().unwrap_or_default().trim();
+    if media_type.contains("cenc") || media_type.contains("-enc") {
+        return encrypted(path);
+    }
+    if !media_type.starts_with("video/") && !media_type.starts_with("audio/") {
+        return not_media(path);
+    }
+    Error::new(
+        ErrorKind::MissingPlugin,
+        format!(
+            "{}: holds {media_type}, for which no GStreamer plug-in is installed ({}); convert the file or install a plug-in for it",
+            path.display(),
+            one_line(words)
+        ),
+    )
+}
+
+/// The first line of GStreamer's text, without its full stop.
+pub(super) fn one_line(text: &str) -> &str {
+    text.lines()
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .trim_end_matches('.')
+}
+
+/// Seconds as GStreamer's nanoseconds; negative and absurd values are clamped.
+pub(super) fn clock_time(seconds: f64) -> gst::ClockTime {
+    gst::ClockTime::from_nseconds((seconds.clamp(0.0, 1e9) * 1e9).round() as u64)
+}
+
+/// Nanoseconds on a file's own time line, which may be negative.
+pub(super) fn stream_ns(segment: &gst::FormattedSegment<gst::ClockTime>, pts: gst::ClockTime) -> Option<i64> {
+    use gst::Signed;
+    Some(match segment.to_stream_time_full(pts)? {
+        Signed::Positive(time) => i64::try_from(time.nseconds()).ok()?,
+        Signed::Negative(time) => -i64::try_from(time.nseconds()).ok()?,
+    })
+}

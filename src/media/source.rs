@@ -1,0 +1,312 @@
+//! A file, its demuxer, and one of its streams decoded.
+//!
+//! `filesrc ! parsebin` finds the streams. Of those, the first of the wanted
+//! kind goes through `decodebin`; the others stay unlinked, so that a job that
+//! wants sound never decodes a picture. Hardware decoders are left out: their
+//! results differ between computers, and a suggestion must not.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use gst::glib;
+use gst::prelude::*;
+use gstreamer as gst;
+use gstreamer_app as gst_app;
+
+use super::elements;
+use super::pipeline::{self, Pipeline};
+use crate::error::{Error, Result};
+use crate::jobs::Monitor;
+
+/// What a stream is for us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Moving pictures.
+    Picture,
+    /// Sound.
+    Sound,
+    /// Subtitles, data, still pictures.
+    Other,
+}
+
+impl Kind {
+    /// The kind of a stream by its caps. Cover art is a still picture: an image
+    /// without a frame rate.
+    pub(super) fn of(caps: &gst::CapsRef) -> Self {
+        let Some(structure) = caps.structure(0) else {
+            return Self::Other;
+        };
+        let name = structure.name();
+        if name.starts_with("video/") {
+            Self::Picture
+        } else if name.starts_with("audio/") {
+            Self::Sound
+        } else if name.starts_with("image/") && frame_rate(structure) > 0.0 {
+            Self::Picture
+        } else {
+            Self::Other
+        }
+    }
+}
+
+/// Frames per second; 0 where variable or unknown.
+pub(super) fn frame_rate(structure: &gst::StructureRef) -> f64 {
+    structure
+        .get::<gst::Fraction>("framerate")
+        .map_or(0.0, |rate| f64::from(rate.numer()) / f64::from(rate.denom()))
+}
+
+/// The `filesrc` for a file that was looked at: there, readable, not empty, no
+/// folder, no pipe. Works for names in any encoding.
+pub(super) fn file_source(path: &Path) -> Result<gst::Element> {
+    let meta = fs::metadata(path).map_err(|source| Error::io(path, "read", source))?;
+    if meta.is_dir() {
+        return Err(Error::io(
+            path,
+            "read",
+            std::io::Error::from(std::io::ErrorKind::IsADirectory),
+        ));
+    }
+    if !meta.is_file() {
+        return Err(Error::input(
+            path,
+            "is not a regular file; give a video or sound file",
+        ));
+    }
+    if meta.len() == 0 {
+        return Err(Error::input(path, "is empty; try a fresh copy of it"));
+    }
+    fs::File::open(path).map_err(|source| Error::io(path, "read", source))?;
+    with_location("filesrc", path)
+}
+
+/// `filesrc` or `filesink` at `path`, whatever bytes its name is made of.
+pub(super) fn with_location(element: &str, path: &Path) -> Result<gst::Element> {
+    let absolute = std::path::absolute(path).map_err(|source| Error::io(path, "read", source))?;
+    let strange = |source: glib::Error| {
+        Error::input(path, "has a name that GStreamer cannot open; rename it").with_source(source)
+    };
+    let uri = glib::filename_to_uri(&absolute, None).map_err(strange)?;
+    let made = elements::make(element)?;
+    let handler = made
+        .dynamic_cast_ref::<gst::URIHandler>()
+        .ok_or_else(|| Error::internal(format!("{element} takes no address")))?;
+    handler.set_uri(&uri).map_err(strange)?;
+    Ok(made)
+}
+
+/// A `parsebin` that follows no playlist out to the network.
+pub(super) fn parse_bin() -> Result<gst::Element> {
+    let parse = elements::make("parsebin")?;
+    parse.connect("autoplug-continue", false, |values| {
+        let caps = values.get(2)?.get::<gst::Caps>().ok()?;
+        Some((!is_playlist(&caps)).to_value())
+    });
+    Ok(parse)
+}
+
+/// Whether the stream is a list of other places to read from.
+fn is_playlist(caps: &gst::Caps) -> bool {
+    caps.structure(0).is_some_and(|structure| {
+        matches!(
+            structure.name().as_str(),
+            "application/x-hls" | "application/dash+xml" | "application/vnd.ms-sstr+xml" | "application/sdp"
+        )
+    })
+}
+
+/// One decoded stream, pulled buffer by buffer.
+#[derive(Debug)]
+pub(super) struct Source {
+    pipeline: Pipeline,
+    sink: gst_app::AppSink,
+    ended: bool,
+}
+
+impl Source {
+    /// Opens the first stream of `kind` and waits for its first buffer.
+    /// `convert` stands between the decoder and the sink, which takes `caps`
+    /// and holds at most `depth` buffers.
+    ///
+    /// # Errors
+    /// As [`super::probe()`]; also when there is no stream of the kind.
+    pub(super) fn open(
+        path: &Path,
+        kind: Kind,
+        convert: &[gst::Element],
+        caps: &gst::Caps,
+        depth: u32,
+        monitor: &Monitor,
+    ) -> Result<Self> {
+        super::init()?;
+        let file = file_source(path)?;
+        let mut pipeline = Pipeline::new(path)?;
+        let parse = parse_bin()?;
+        let decode = elements::make("decodebin")?;
+        decode.set_property("force-sw-decoders", true);
+        let sink = gst_app::AppSink::builder()
+            .caps(caps)
+            .sync(false)
+            .max_buffers(depth)
+            .wait_on_eos(false)
+            .enable_last_sample(false)
+            .build();
+
+        pipeline.add_row(&[&file, &parse])?;
+        let mut row: Vec<&gst::Element> = convert.iter().collect();
+        row.push(sink.upcast_ref());
+        pipeline.add_row(&row)?;
+        pipeline.add_row(&[&decode])?;
+        // It joins the pipeline's state when there is a stream for it.
+        decode.set_locked_state(true);
+
+        link_first(&parse, &decode, kind);
+        let head = row[0].clone();
+        decode.connect_pad_added(move |_, pad| {
+            if let Some(sink) = head.static_pad("sink")
+                && !sink.is_linked()
+                && let Err(source) = pad.link(&sink)
+            {
+                tracing::warn!(%source, "a decoded stream could not be linked");
+            }
+        });
+
+        pipeline.set_state(gst::State::Paused)?;
+        pipeline.wait_ready(monitor)?;
+        let mut source = Self {
+            pipeline,
+            sink,
+            ended: false,
+        };
+        source.pipeline.set_state(gst::State::Playing)?;
+        Ok(source)
+    }
+
+    /// The next buffer, or `None` at the end of the stream.
+    ///
+    /// # Errors
+    /// When decoding fails, stalls, or is cancelled.
+    pub(super) fn next(&mut self, monitor: &Monitor) -> Result<Option<gst::Sample>> {
+        if self.ended {
+            return Ok(None);
+        }
+        loop {
+            monitor.check()?;
+            if let Some(sample) = self.sink.try_pull_sample(pipeline::SLICE) {
+                self.pipeline.moved();
+                return Ok(Some(sample));
+            }
+            self.pipeline.poll()?;
+            if self.sink.is_eos() {
+                self.ended = true;
+                return Ok(None);
+            }
+            self.pipeline.check_stall()?;
+        }
+    }
+
+    /// Moves to `position`; false where the file cannot seek, and then the
+    /// stream goes on where it was.
+    pub(super) fn seek(
+        &mut self,
+        flags: gst::SeekFlags,
+        position: gst::ClockTime,
+        monitor: &Monitor,
+    ) -> Result<bool> {
+        let done = self.pipeline.seek(flags, position, monitor)?;
+        if done {
+            self.ended = false;
+        }
+        Ok(done)
+    }
+
+    /// Length of the file, where its demuxer knows it.
+    pub(super) fn duration(&self) -> Option<gst::ClockTime> {
+        self.pipeline.inner().query_duration::<gst::ClockTime>()
+    }
+
+    /// The file.
+    pub(super) fn path(&self) -> &Path {
+        self.pipeline.path()
+    }
+}
+
+/// Links the first pad of `kind` to `decode` and says on the bus when there is
+/// none. `parsebin` adds all pads before the first packet flows, so a packet
+/// without a linked pad means that there is none.
+fn link_first(parse: &gst::Element, decode: &gst::Element, kind: Kind) {
+    let linked = Arc::new(AtomicBool::new(false));
+    let locked = Arc::new(AtomicBool::new(false));
+    let protected = Arc::clone(&locked);
+    parse.connect("unknown-type", false, move |values| {
+        if let Some(Ok(caps)) = values.get(2).map(glib::Value::get::<gst::Caps>)
+            && is_encrypted(&caps)
+        {
+            protected.store(true, Ordering::SeqCst);
+        }
+        None
+    });
+    let decode = decode.clone();
+    parse.connect_pad_added(move |parse, pad| {
+        let caps = pad.current_caps().unwrap_or_else(|| pad.query_caps(None));
+        if is_encrypted(&caps) {
+            locked.store(true, Ordering::SeqCst);
+        }
+        if Kind::of(&caps) != kind || linked.swap(true, Ordering::SeqCst) {
+            let linked = Arc::clone(&linked);
+            let locked = Arc::clone(&locked);
+            let parse = parse.downgrade();
+            let packets = gst::PadProbeType::BUFFER
+                | gst::PadProbeType::BUFFER_LIST
+                | gst::PadProbeType::EVENT_DOWNSTREAM;
+            pad.add_probe(packets, move |_, info| {
+                let flows = info
+                    .event()
+                    .is_none_or(|event| event.type_() == gst::EventType::Eos);
+                if !flows {
+                    return gst::PadProbeReturn::Ok;
+                }
+                if !linked.load(Ordering::SeqCst)
+                    && let Some(parse) = parse.upgrade()
+                {
+                    report_no_stream(&parse, kind, locked.load(Ordering::SeqCst));
+                }
+                gst::PadProbeReturn::Remove
+            });
+            return;
+        }
+        decode.set_locked_state(false);
+        let joined = decode
+            .static_pad("sink")
+            .is_some_and(|sink| pad.link(&sink).is_ok());
+        if !joined || decode.sync_state_with_parent().is_err() {
+            tracing::warn!(%caps, "the decoder could not be started");
+        }
+    });
+}
+
+/// Says on the bus that the file has no stream of `kind`.
+fn report_no_stream(parse: &gst::Element, kind: Kind, encrypted: bool) {
+    let problem = match kind {
+        _ if encrypted => pipeline::ENCRYPTED,
+        Kind::Picture => "has no picture; choose a video",
+        Kind::Sound | Kind::Other => "has no sound; choose a file with sound",
+    };
+    let structure = gst::Structure::builder(pipeline::NO_STREAM)
+        .field("problem", problem)
+        .build();
+    // Without a bus nobody waits for the answer.
+    let _ = parse.post_message(gst::message::Application::builder(structure).src(parse).build());
+}
+
+/// Whether a stream of `caps` is copy-protected.
+pub(super) fn is_encrypted(caps: &gst::CapsRef) -> bool {
+    caps.structure(0).is_some_and(|structure| {
+        matches!(
+            structure.name().as_str(),
+            "application/x-cenc" | "application/x-webm-enc"
+        )
+    })
+}
