@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::top_k::Metric;
+
 /// Recall of one run, in percent.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Recall {
@@ -29,6 +31,38 @@ pub fn rank_of(scores: &[f32], truth: usize) -> usize {
         .enumerate()
         .filter(|&(i, &score)| i != truth && !(score < own))
         .count()
+}
+
+/// The rank of each query's own candidate among all of them. `queries` and `candidates` are row-major with `dim` columns;
+/// candidate i is the truth of query i.
+pub fn ranks(queries: &[f32], candidates: &[f32], dim: usize, metric: Metric) -> Vec<usize> {
+    let candidates: Vec<&[f32]> = candidates.chunks_exact(dim).collect();
+    queries
+        .chunks_exact(dim)
+        .enumerate()
+        .map(|(truth, query)| {
+            let scores: Vec<f32> = candidates
+                .iter()
+                .map(|candidate| similarity(query, candidate, metric))
+                .collect();
+            rank_of(&scores, truth)
+        })
+        .collect()
+}
+
+/// Similarity of two embeddings; higher is better. NaN where a cosine has no direction.
+pub fn similarity(a: &[f32], b: &[f32], metric: Metric) -> f32 {
+    let sum = |term: fn(f64, f64) -> f64| -> f64 {
+        a.iter()
+            .zip(b)
+            .map(|(&a, &b)| term(f64::from(a), f64::from(b)))
+            .sum()
+    };
+    let score = match metric {
+        Metric::Cosine => sum(|a, b| a * b) / (sum(|a, _| a * a) * sum(|_, b| b * b)).sqrt(),
+        Metric::L2 => -sum(|a, b| (a - b) * (a - b)).sqrt(),
+    };
+    score as f32
 }
 
 /// Recall over the ranks of all queries (1-based).
@@ -60,6 +94,18 @@ mod tests {
         let ranks: Vec<usize> = (0..20).map(|truth| rank_of(&[0.5; 20], truth)).collect();
         assert_eq!(recall(&ranks).r1, 0.0);
         assert_eq!(recall(&ranks).r10, 0.0);
+    }
+
+    #[test]
+    fn each_query_is_ranked_against_all_candidates() {
+        let candidates = [1.0, 0.0, 0.0, 2.0, -1.0, 0.0];
+        let check = |queries: &[f32], metric: Metric, expected: &[usize]| {
+            assert_eq!(ranks(queries, &candidates, 2, metric), expected);
+        };
+        check(&[1.0, 0.1, 0.0, 1.0, 1.0, 0.0], Metric::Cosine, &[1, 1, 3]);
+        check(&[0.0, 1.9, 0.0, 1.9, 0.0, 0.0], Metric::L2, &[3, 1, 2]);
+        // A query without direction ranks last.
+        check(&[0.0, 0.0], Metric::Cosine, &[3]);
     }
 
     #[test]

@@ -3,5 +3,5 @@
 mod metrics;
 mod top_k;
 
-pub use metrics::{Recall, rank_of, recall};
+pub use metrics::{Recall, rank_of, ranks, recall, similarity};
 pub use top_k::{Hit, Metric, top_k};

@@ -1,8 +1,25 @@
 //! Corpora, losses, schedule and trainer (3.3 and 4 of the paper).
+//!
+//! [`corpus`] reads `corpus.json`; [`sampler`] draws what each batch holds; a [`Learner`] turns a batch into
+//! embeddings; [`losses`] are eq. 5-7; [`train`] moves the [`Variables`] along them and keeps a checkpoint. The loop
+//! knows neither media nor packs: whoever calls it brings the features, as [`Heads`] does from a cache.
 
+mod checkpoint;
 mod config;
 pub mod corpus;
+mod heads;
+pub mod losses;
+mod optimizer;
+pub mod published;
+pub mod sampler;
 mod schedule;
+mod trainer;
+mod variables;
 
+pub use checkpoint::{Checkpoint, Progress};
 pub use config::{Config, OptimizerConfig};
+pub use heads::{Cut, Example, Heads};
+pub use optimizer::Optimizer;
 pub use schedule::MarginSchedule;
+pub use trainer::{Epoch, Learner, Outcome, Run, checkpoint_path, train};
+pub use variables::Variables;

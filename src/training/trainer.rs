@@ -1,0 +1,408 @@
+//! The loop: batches, losses, steps, validation, a checkpoint after every epoch.
+//!
+//! Everything random comes from the seed and the epoch, and the optimiser's state is saved with the weights: a run that
+//! was interrupted at any point and resumed ends in the very weights of one that was not.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use candle_core::{DType, Tensor};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
+
+use super::checkpoint::{Checkpoint, Progress};
+use super::config::{Config, OptimizerConfig};
+use super::losses::{Negatives, pseudo_label, triplet};
+use super::optimizer::{Optimizer, require_finite};
+use super::sampler::{Draw, Sampler};
+use super::variables::Variables;
+use crate::error::{Error, ErrorKind, Result};
+use crate::files::atomic_write;
+use crate::jobs::Monitor;
+use crate::retrieval::{Metric, Recall, ranks, recall};
+
+/// What is trained: turns pairs into embeddings, on whose variables the gradients end.
+pub trait Learner {
+    /// E_J and E_M of the pairs of a batch, [B, d_E] each.
+    ///
+    /// # Errors
+    /// When the device fails.
+    fn embed(&self, batch: &[Draw]) -> Result<(Tensor, Tensor)>;
+
+    /// E_J and E_M of the validation items, [V, d_E] each; `None` without any.
+    ///
+    /// # Errors
+    /// When the device fails.
+    fn embed_validation(&self) -> Result<Option<(Tensor, Tensor)>>;
+
+    /// How embeddings are compared in ranking.
+    fn metric(&self) -> Metric;
+
+    /// d_E.
+    fn width(&self) -> usize;
+}
+
+/// One point of the curves.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Epoch {
+    /// 0 is the state before training; later ones count from 1.
+    pub epoch: usize,
+    /// Mean of eq. 5 over the batches.
+    pub loss: f64,
+    /// Margin in force.
+    pub margin: f64,
+    /// Recall on the validation items; `None` where there are fewer than two.
+    pub validation: Option<Recall>,
+}
+
+/// A run of training.
+pub struct Run<'a> {
+    /// How.
+    pub config: &'a Config,
+    /// From what.
+    pub sampler: &'a Sampler,
+    /// What embeds; its networks are built on `variables`.
+    pub learner: &'a dyn Learner,
+    /// What learns. The classifiers of eq. 7 are added by the loop.
+    pub variables: Variables,
+    /// Folder for `config.json`, `curves.jsonl` and the checkpoint.
+    pub folder: &'a Path,
+    /// What else must be equal for a run to be resumed: corpus, start weights, switches.
+    pub about: serde_json::Value,
+}
+
+/// What a run left.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The curves, the state before training first.
+    pub epochs: Vec<Epoch>,
+    /// The epoch whose weights these are.
+    pub epoch: usize,
+    /// The trained values, without the classifiers.
+    pub weights: BTreeMap<String, Tensor>,
+}
+
+/// Names of the classifiers W^J and W^M, which serve training and are no part of a pack.
+const CLASSIFIER_JOINT: &str = "classifier.joint";
+const CLASSIFIER_BGM: &str = "classifier.bgm";
+/// Keeps the draw of the classifiers apart from that of the network.
+const CLASSIFIER_STREAM: u64 = 1 << 32;
+
+/// Path of the checkpoint in a run's folder.
+pub fn checkpoint_path(folder: &Path) -> PathBuf {
+    folder.join("checkpoint.safetensors")
+}
+
+/// Trains to the last epoch, or until validation recall no longer improves. With `resume` it goes on from the folder's
+/// checkpoint where there is one. `on_epoch` sees every finished epoch, those before a resumption too.
+///
+/// # Errors
+/// When there are no two items that can tell each other apart, the checkpoint belongs to another run, the loss is not finite, the disk is full;
+/// cancelled. The checkpoint of the last finished epoch stays.
+pub fn train(
+    mut run: Run<'_>,
+    resume: bool,
+    on_epoch: &mut dyn FnMut(&Epoch),
+    monitor: &Monitor,
+) -> Result<Outcome> {
+    require_pairs(run.sampler)?;
+    add_classifiers(&mut run)?;
+    std::fs::create_dir_all(run.folder).map_err(|source| Error::io(run.folder, "create", source))?;
+    let mut state = State::start(&run, resume, monitor)?;
+    for epoch in &state.progress.epochs {
+        on_epoch(epoch);
+    }
+    write_config(&run)?;
+    while !state.is_finished(run.config) {
+        let epoch = state.epoch(&run, monitor)?;
+        on_epoch(&epoch);
+    }
+    state.outcome(&run)
+}
+
+/// Variables aside, what changes from epoch to epoch.
+struct State {
+    progress: Progress,
+    optimizer: Optimizer,
+    best: BTreeMap<String, Tensor>,
+}
+
+impl State {
+    fn start(run: &Run<'_>, resume: bool, monitor: &Monitor) -> Result<Self> {
+        let path = checkpoint_path(run.folder);
+        if resume && let Some(checkpoint) = Checkpoint::load(&path, run.variables.device())? {
+            require_same_run(&checkpoint.progress, run, &path)?;
+            for (name, tensor) in &checkpoint.variables {
+                run.variables.set(name, tensor)?;
+            }
+            let mut progress = checkpoint.progress;
+            progress.config = run.config.clone();
+            return Ok(Self {
+                progress,
+                optimizer: Optimizer::restored(run.config.optimizer, checkpoint.sums),
+                best: checkpoint.best,
+            });
+        }
+        let mut state = Self {
+            progress: Progress {
+                config: run.config.clone(),
+                about: run.about.clone(),
+                epochs: Vec::new(),
+                best_epoch: None,
+            },
+            optimizer: Optimizer::new(run.config.optimizer),
+            best: BTreeMap::new(),
+        };
+        let before = Epoch {
+            epoch: 0,
+            loss: state.pass(run, 1, false, monitor)?,
+            margin: run.config.margin.margin(1),
+            validation: validate(run.learner)?,
+        };
+        state.finish(run, before)?;
+        Ok(state)
+    }
+
+    fn is_finished(&self, config: &Config) -> bool {
+        let done = self.progress.epochs.len().saturating_sub(1);
+        let stalled = config.patience.is_some_and(|patience| {
+            self.progress
+                .best_epoch
+                .is_some_and(|best| done >= best + patience)
+        });
+        done >= config.epochs || stalled
+    }
+
+    /// Trains one epoch and keeps it.
+    fn epoch(&mut self, run: &Run<'_>, monitor: &Monitor) -> Result<Epoch> {
+        let number = self.progress.epochs.len();
+        let epoch = Epoch {
+            epoch: number,
+            loss: self.pass(run, number, true, monitor)?,
+            margin: run.config.margin.margin(number),
+            validation: validate(run.learner)?,
+        };
+        self.finish(run, epoch)?;
+        Ok(epoch)
+    }
+
+    /// The mean loss over the batches of an epoch, stepping after each where the run `learns`.
+    fn pass(&mut self, run: &Run<'_>, epoch: usize, learns: bool, monitor: &Monitor) -> Result<f64> {
+        let batches = run.sampler.epoch(epoch);
+        let margin = run.config.margin.margin(epoch);
+        let mut sum = 0.0;
+        for (number, batch) in batches.iter().enumerate() {
+            monitor.check()?;
+            let done = (epoch - 1) as f32 + number as f32 / batches.len() as f32;
+            monitor.progress(
+                &format!("Training, epoch {epoch} of {}", run.config.epochs),
+                Some(done / run.config.epochs.max(1) as f32),
+            );
+            let loss = batch_loss(run, batch, margin)?;
+            let value = f64::from(loss.to_scalar::<f32>()?);
+            if !value.is_finite() {
+                return Err(not_finite(run.config, epoch));
+            }
+            sum += value;
+            if learns {
+                self.optimizer.step(&run.variables, &loss.backward()?)?;
+            }
+        }
+        require_finite(&run.variables).map_err(|error| match error.kind() {
+            ErrorKind::Internal => not_finite(run.config, epoch).with_source(error),
+            _ => error,
+        })?;
+        Ok(sum / batches.len() as f64)
+    }
+
+    /// Adds an epoch to the curves and saves everything.
+    fn finish(&mut self, run: &Run<'_>, epoch: Epoch) -> Result<()> {
+        let best = self
+            .progress
+            .best_epoch
+            .and_then(|best| self.progress.epochs.get(best));
+        let better = match (best.and_then(|best| best.validation), epoch.validation) {
+            (_, None) => false,
+            (None, Some(_)) => true,
+            (Some(best), Some(now)) => (now.r10, now.r1) > (best.r10, best.r1),
+        };
+        self.progress.epochs.push(epoch);
+        if better {
+            self.progress.best_epoch = Some(epoch.epoch);
+            if run.config.patience.is_some() {
+                self.best = run.variables.snapshot()?;
+            }
+        }
+        Checkpoint {
+            progress: self.progress.clone(),
+            variables: run.variables.snapshot()?,
+            sums: self.optimizer.sums().clone(),
+            best: self.best.clone(),
+        }
+        .save(&checkpoint_path(run.folder))?;
+        write_curves(run.folder, &self.progress.epochs)
+    }
+
+    fn outcome(self, run: &Run<'_>) -> Result<Outcome> {
+        let last = self.progress.epochs.len().saturating_sub(1);
+        let (epoch, mut weights) = match self.progress.best_epoch {
+            Some(best) if run.config.patience.is_some() && !self.best.is_empty() => (best, self.best),
+            _ => (last, run.variables.snapshot()?),
+        };
+        weights.remove(CLASSIFIER_JOINT);
+        weights.remove(CLASSIFIER_BGM);
+        Ok(Outcome {
+            epochs: self.progress.epochs,
+            epoch,
+            weights,
+        })
+    }
+}
+
+/// Eq. 5 for one batch.
+fn batch_loss(run: &Run<'_>, batch: &[Draw], margin: f64) -> Result<Tensor> {
+    let (joint, bgm) = run.learner.embed(batch)?;
+    let items = run.sampler.items();
+    let videos: Vec<usize> = batch.iter().map(|draw| items[draw.item].video).collect();
+    let bgms: Vec<usize> = batch.iter().map(|draw| items[draw.item].bgm).collect();
+    let negatives = Negatives::new(&videos, &bgms, joint.device())?;
+    let loss = triplet(&joint, &bgm, &negatives, margin)?;
+    if run.config.lambda == 0.0 {
+        return Ok(loss);
+    }
+    let labels: Vec<u32> = batch.iter().map(|draw| draw.label).collect();
+    let labels = Tensor::new(labels, joint.device())?;
+    let semantic = pseudo_label(
+        &joint,
+        &bgm,
+        run.variables.get(CLASSIFIER_JOINT)?,
+        run.variables.get(CLASSIFIER_BGM)?,
+        &labels,
+        &negatives,
+    )?;
+    Ok((loss + (semantic * run.config.lambda)?)?)
+}
+
+/// W^J and W^M, d_E x N, drawn as PyTorch's Linear.
+fn add_classifiers(run: &mut Run<'_>) -> Result<()> {
+    if run.config.lambda == 0.0 {
+        return Ok(());
+    }
+    let width = run.learner.width();
+    let shape = [width, run.sampler.labels()];
+    let mut rng = ChaCha8Rng::seed_from_u64(run.config.seed);
+    rng.set_stream(CLASSIFIER_STREAM);
+    run.variables.draw(CLASSIFIER_JOINT, &shape, width, &mut rng)?;
+    run.variables.draw(CLASSIFIER_BGM, &shape, width, &mut rng)
+}
+
+/// Recall on the validation items, each item's own BGM being the truth.
+fn validate(learner: &dyn Learner) -> Result<Option<Recall>> {
+    let Some((joint, bgm)) = learner.embed_validation()? else {
+        return Ok(None);
+    };
+    let (count, width) = joint.dims2()?;
+    if count < 2 {
+        return Ok(None);
+    }
+    let values =
+        |tensor: &Tensor| -> Result<Vec<f32>> { Ok(tensor.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?) };
+    Ok(Some(recall(&ranks(
+        &values(&joint)?,
+        &values(&bgm)?,
+        width,
+        learner.metric(),
+    ))))
+}
+
+fn require_pairs(sampler: &Sampler) -> Result<()> {
+    let items = sampler.items();
+    let told_apart = items
+        .iter()
+        .any(|item| item.video != items[0].video && item.bgm != items[0].bgm);
+    if told_apart {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::Input,
+        format!(
+            "the corpus has {} to train on; give at least two videos with different music",
+            match items.len() {
+                0 => "nothing".to_owned(),
+                1 => "one usable item".to_owned(),
+                count => format!("{count} usable items, all of one video or one music track,"),
+            }
+        ),
+    ))
+}
+
+fn require_same_run(saved: &Progress, run: &Run<'_>, path: &Path) -> Result<()> {
+    let differs = |what: &str| {
+        Err(Error::input(
+            path,
+            format!(
+                "belongs to a run with another {what}, so it cannot be resumed; train anew in another folder"
+            ),
+        ))
+    };
+    let adjusted = Config {
+        epochs: run.config.epochs,
+        patience: run.config.patience,
+        ..saved.config.clone()
+    };
+    if adjusted != *run.config {
+        return differs(if adjusted.seed == run.config.seed {
+            "training setting"
+        } else {
+            "seed"
+        });
+    }
+    if saved.about != run.about {
+        let key = run
+            .about
+            .as_object()
+            .and_then(|about| {
+                about
+                    .iter()
+                    .find(|(key, value)| saved.about.get(key.as_str()) != Some(*value))
+            })
+            .map_or("set-up", |(key, _)| key.as_str());
+        return differs(key);
+    }
+    Ok(())
+}
+
+fn not_finite(config: &Config, epoch: usize) -> Error {
+    let (OptimizerConfig::Sgd { rate, .. } | OptimizerConfig::AdamW { rate, .. }) = config.optimizer;
+    Error::new(
+        ErrorKind::Input,
+        format!(
+            "the loss grew beyond all numbers in epoch {epoch}; train again with a lower learning rate than {rate:e}"
+        ),
+    )
+}
+
+/// What was run, for whoever finds the folder.
+fn write_config(run: &Run<'_>) -> Result<()> {
+    let text = serde_json::to_vec_pretty(&serde_json::json!({
+        "program": env!("CARGO_PKG_VERSION"),
+        "revision": option_env!("UNDERTONE_REVISION"),
+        "training": run.config,
+        "about": run.about,
+    }))
+    .map_err(|source| Error::internal("the run's config could not be written as text").with_source(source))?;
+    atomic_write(&run.folder.join("config.json"), &text)
+}
+
+fn write_curves(folder: &Path, epochs: &[Epoch]) -> Result<()> {
+    let mut text = String::new();
+    for epoch in epochs {
+        let line = serde_json::to_string(epoch).map_err(|source| {
+            Error::internal("the run's curves could not be written as text").with_source(source)
+        })?;
+        text.push_str(&line);
+        text.push('\n');
+    }
+    atomic_write(&folder.join("curves.jsonl"), text.as_bytes())
+}
