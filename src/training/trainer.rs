@@ -202,7 +202,7 @@ impl State {
             let loss = batch_loss(run, batch, margin)?;
             let value = f64::from(loss.to_scalar::<f32>()?);
             if !value.is_finite() {
-                return Err(not_finite(run.config, epoch));
+                return Err(not_finite(run.config, epoch, learns));
             }
             sum += value;
             if learns {
@@ -210,7 +210,7 @@ impl State {
             }
         }
         require_finite(&run.variables).map_err(|error| match error.kind() {
-            ErrorKind::Internal => not_finite(run.config, epoch).with_source(error),
+            ErrorKind::Internal => not_finite(run.config, epoch, learns).with_source(error),
             _ => error,
         })?;
         Ok(sum / batches.len() as f64)
@@ -373,7 +373,13 @@ fn require_same_run(saved: &Progress, run: &Run<'_>, path: &Path) -> Result<()> 
     Ok(())
 }
 
-fn not_finite(config: &Config, epoch: usize) -> Error {
+fn not_finite(config: &Config, epoch: usize, learns: bool) -> Error {
+    if !learns {
+        return Error::pack(
+            "the first weights give a loss that is no number; check the pack with models verify, or start anew from \
+             the pack that came with the program",
+        );
+    }
     let (OptimizerConfig::Sgd { rate, .. } | OptimizerConfig::AdamW { rate, .. }) = config.optimizer;
     Error::new(
         ErrorKind::Input,
