@@ -7,6 +7,8 @@ use candle_nn::VarMap;
 use golden::{check, noise, reference, weight, weights};
 use undertone::error::Result;
 use undertone::networks::mrcmv::{self, Mrcmv, Norm, Pool, Presence, QueryInput, QueryOutput};
+use undertone::networks::slowfast::{self, SlowFast};
+use undertone::networks::vggish::{self, Vggish};
 
 fn small_mrcmv() -> mrcmv::Config {
     mrcmv::Config {
@@ -185,4 +187,132 @@ fn an_embedding_of_zeros_is_finite() -> Result<()> {
             .all(|share| share.is_nan())
     );
     Ok(())
+}
+
+#[test]
+fn vggish_equals_torchvggish() -> Result<()> {
+    let expected = reference("vggish");
+    let patches = (noise("patches", (3, 1, 96, 64)) * 4.0)?;
+    let config = vggish::Config {
+        width: 0.125,
+        relu_last: false,
+    };
+    let network = Vggish::new(&config, weights())?;
+    check("original", &network.forward(&patches)?, &expected["original"]);
+    let config = vggish::Config {
+        relu_last: true,
+        ..config
+    };
+    let network = Vggish::new(&config, weights())?;
+    check("relu_last", &network.forward(&patches)?, &expected["relu_last"]);
+    assert!(network.forward(&noise("patches", (3, 1, 64, 96))).is_err());
+    let broken = vggish::Config {
+        width: 0.01,
+        ..config
+    };
+    assert!(Vggish::new(&broken, weights()).is_err());
+    Ok(())
+}
+
+#[test]
+fn vggish_at_full_width_equals_torchvggish() -> Result<()> {
+    let patches = (noise("patches", (3, 1, 96, 64)) * 4.0)?.narrow(0, 0, 2)?;
+    let network = Vggish::new(&vggish::Config::default(), weights())?;
+    check("full", &network.forward(&patches)?, &reference("vggish")["full"]);
+    Ok(())
+}
+
+/// Runs SlowFast on clips of `size` x `size` and checks whatever stages the reference has.
+fn check_slowfast(case: &str, config: &slowfast::Config, size: usize, batch: usize) -> Result<()> {
+    let expected = reference("slowfast");
+    let network = SlowFast::new(config, weights())?;
+    let slow = noise("slow", (batch, 3, 8, size, size));
+    let fast = noise("fast", (batch, 3, 64, size, size));
+    let check_stage = |stage: usize, pathway: &str, actual: &Tensor| {
+        let name = format!("{case}.{stage}.{pathway}");
+        if let Some(expected) = expected.get(&name) {
+            check(&name, actual, expected);
+        }
+    };
+    let rows = |x: &Tensor| {
+        x.mean((3, 4))
+            .and_then(|rows| rows.transpose(1, 2))
+            .expect("rows")
+    };
+    let (slow, fast) = network.forward_seeing(&slow, &fast, |stage, slow, fast| {
+        check_stage(stage, "slow", &rows(slow));
+        check_stage(stage, "fast", &rows(fast));
+    })?;
+    assert_eq!((slow.dim(2)?, fast.dim(2)?), config.dims());
+    check(case, &slow, &expected[&format!("{case}.4.slow")]);
+    check(case, &fast, &expected[&format!("{case}.4.fast")]);
+    Ok(())
+}
+
+#[test]
+fn slowfast_equals_pytorchvideo() -> Result<()> {
+    let narrow = slowfast::Config {
+        width: 0.125,
+        ..slowfast::Config::default()
+    };
+    check_slowfast("r50", &narrow, 64, 2)?;
+    check_slowfast("odd", &narrow, 45, 1)?;
+    check_slowfast(
+        "r50_kernel_7",
+        &slowfast::Config {
+            fusion_kernel: 7,
+            ..narrow.clone()
+        },
+        32,
+        1,
+    )?;
+    check_slowfast("r101", &slowfast::Config { depth: 101, ..narrow }, 32, 1)
+}
+
+#[test]
+fn slowfast_at_full_width_equals_pytorchvideo() -> Result<()> {
+    check_slowfast("full", &slowfast::Config::default(), 32, 1)
+}
+
+#[test]
+fn slowfast_refuses_what_fits_no_network() -> Result<()> {
+    let check = |config: slowfast::Config| {
+        let error = SlowFast::new(&config, weights()).expect_err("no network");
+        assert!(error.to_string().contains("slowfast"), "{error}");
+    };
+    let default = slowfast::Config::default;
+    check(slowfast::Config {
+        depth: 34,
+        ..default()
+    });
+    check(slowfast::Config {
+        width: 0.01,
+        ..default()
+    });
+    check(slowfast::Config {
+        width: f64::NAN,
+        ..default()
+    });
+    check(slowfast::Config {
+        beta_inv: 0,
+        ..default()
+    });
+    check(slowfast::Config {
+        fusion_stride: 4,
+        ..default()
+    });
+    let narrow = slowfast::Config {
+        width: 0.125,
+        ..default()
+    };
+    let network = SlowFast::new(&narrow, weights())?;
+    let frames = |count: usize| noise("frames", (1, 3, count, 32, 32));
+    assert!(network.forward(&frames(8), &frames(32)).is_err());
+    Ok(())
+}
+
+#[test]
+fn frames_are_picked_as_pyslowfast_does() {
+    assert_eq!(slowfast::slow_indices(), [0, 9, 18, 27, 36, 45, 54, 63]);
+    assert_eq!(slowfast::fast_times_s()[..2], [0.25, 0.75]);
 }

@@ -1,14 +1,39 @@
-//! VGGish (Hershey et al., ICASSP 2017; reference: torchvggish).
+//! VGGish.
+//!
+//! Paper: Hershey et al., *CNN Architectures for Large-Scale Audio Classification*, ICASSP 2017. Reference:
+//! torchvggish 0.2, whose parameter names are `features.{0,3,6,8,11,13}` and `embeddings.{0,2,4}`. The features are
+//! flattened height, width, channel, as TensorFlow's original does. No PCA and no quantisation.
 
 use candle_core::Tensor;
-use candle_nn::VarBuilder;
+use candle_nn::{Init, VarBuilder};
 use serde::{Deserialize, Serialize};
 
-use crate::error::Result;
+use super::layers::{Activation, Conv, Geometry, Linear, max_pool};
+use super::weights::parameter;
+use crate::error::{Error, Result};
+
+/// Mel frames and bands of a patch.
+const PATCH: (usize, usize) = (96, 64);
+
+/// Index, output channels and whether a pool follows, of each convolution.
+const CONVOLUTIONS: [(usize, usize, bool); 6] = [
+    (0, 64, true),
+    (3, 128, true),
+    (6, 256, false),
+    (8, 256, true),
+    (11, 512, false),
+    (13, 512, true),
+];
+
+/// Width of the two hidden layers.
+const HIDDEN: usize = 4096;
+
+/// Width of the embedding, whatever the network's.
+const EMBEDDING: usize = 128;
 
 /// Shape of the network.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// Multiplies all widths but the final 128.
     pub width: f64,
@@ -27,25 +52,92 @@ impl Default for Config {
 
 /// The network.
 #[derive(Debug)]
-pub struct Vggish {}
+pub struct Vggish {
+    /// Each with whether a pool follows.
+    features: Vec<(Conv, bool)>,
+    embeddings: [Linear; 3],
+    relu_last: bool,
+}
 
 impl Vggish {
     /// Builds the network from torchvggish's parameter names.
     ///
     /// # Errors
-    /// When a parameter is missing or misshapen.
+    /// When a parameter is missing or misshapen, or the width leaves a layer without channels.
     pub fn new(config: &Config, vb: VarBuilder<'_>) -> Result<Self> {
-        let _ = (config, vb);
-        crate::error::unbuilt("VGGish")
+        let scaled = |channels: usize| -> Result<usize> {
+            let width = channels as f64 * config.width;
+            if width >= 1.0 && width <= 16.0 * channels as f64 && width.fract() == 0.0 {
+                Ok(width as usize)
+            } else {
+                Err(Error::pack(format!(
+                    "a config of vggish with width {} gives no whole number of channels; use a multiple of 1/64",
+                    config.width
+                )))
+            }
+        };
+        let mut features = Vec::with_capacity(CONVOLUTIONS.len());
+        let mut inputs = 1;
+        for (index, channels, pooled) in CONVOLUTIONS {
+            let outputs = scaled(channels)?;
+            let vb = vb.pp("features").pp(index);
+            let conv = Conv::new(
+                &parameter(
+                    &vb,
+                    (outputs, inputs, 3, 3),
+                    "weight",
+                    candle_nn::init::DEFAULT_KAIMING_NORMAL,
+                )?,
+                Some(parameter(&vb, outputs, "bias", Init::Const(0.0))?),
+                None,
+                Geometry::plane(3, 3).centred(),
+                Activation::Relu,
+            )?;
+            features.push((conv, pooled));
+            inputs = outputs;
+        }
+        let vb = vb.pp("embeddings");
+        let hidden = scaled(HIDDEN)?;
+        let flat = inputs * (PATCH.0 >> 4) * (PATCH.1 >> 4);
+        Ok(Self {
+            features,
+            embeddings: [
+                Linear::new(flat, hidden, &vb.pp(0))?,
+                Linear::new(hidden, hidden, &vb.pp(2))?,
+                Linear::new(hidden, EMBEDDING, &vb.pp(4))?,
+            ],
+            relu_last: config.relu_last,
+        })
     }
 
     /// # Shapes
     /// `patches` [N, 1, 96, 64] -> [N, 128].
     ///
     /// # Errors
-    /// When the device fails.
+    /// When the shape is another or the device fails.
     pub fn forward(&self, patches: &Tensor) -> Result<Tensor> {
-        let _ = patches;
-        crate::error::unbuilt("VGGish")
+        let (_, channels, frames, bands) = patches.dims4()?;
+        if (channels, (frames, bands)) != (1, PATCH) {
+            return Err(Error::internal(format!(
+                "VGGish takes patches of 96 x 64 and was given {:?}",
+                patches.dims()
+            )));
+        }
+        let mut x = patches.clone();
+        for (conv, pooled) in &self.features {
+            x = conv.forward(&x)?;
+            if *pooled {
+                x = max_pool(&x, 2, 2, 0)?;
+            }
+        }
+        let [first, second, last] = &self.embeddings;
+        let flat = x.permute((0, 2, 3, 1))?.contiguous()?.flatten_from(1)?;
+        let hidden = second.forward(&first.forward(&flat)?.relu()?)?.relu()?;
+        let embedding = last.forward(&hidden)?;
+        Ok(if self.relu_last {
+            embedding.relu()?
+        } else {
+            embedding
+        })
     }
 }

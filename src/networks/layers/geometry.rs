@@ -106,14 +106,9 @@ impl Geometry {
         self.dilation[axis] * (self.kernel[axis] - 1) + 1
     }
 
-    /// Whether each output sees one input sample, at its own place.
-    pub(super) fn is_pointwise(&self) -> bool {
-        self.kernel == [1; 3] && self.stride == [1; 3] && self.padding == [(0, 0); 3]
-    }
-
-    /// Taps of the kernel.
-    pub(super) fn taps(&self) -> usize {
-        self.kernel.iter().product()
+    /// Kernel size along time, height and width.
+    pub fn kernel(&self) -> [usize; 3] {
+        self.kernel
     }
 }
 

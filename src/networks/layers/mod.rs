@@ -9,6 +9,8 @@ mod composed;
 mod conv;
 mod geometry;
 mod linear;
+mod pool;
+mod storage;
 #[cfg(test)]
 mod tests;
 
@@ -16,3 +18,4 @@ pub use batch_norm::BatchNorm;
 pub use conv::{Activation, Conv};
 pub use geometry::Geometry;
 pub use linear::Linear;
+pub use pool::max_pool;
