@@ -2,6 +2,7 @@
 //!
 //! Nothing here prints, draws or spawns; long functions take a [`crate::jobs::Monitor`].
 
+mod candidates;
 pub mod corpus;
 pub mod doctor;
 pub mod embed;
@@ -13,5 +14,6 @@ pub mod index;
 pub mod separate;
 mod session;
 pub mod suggest;
+mod track;
 
 pub use session::{Engine, EngineOptions, program_folder};

@@ -1,13 +1,19 @@
 //! The main question: which music fits this clip.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use serde::Serialize;
 
 use super::Engine;
-use super::embed::{QueryTimings, VoiceSource};
-use crate::error::Result;
+use super::candidates::{Candidates, Filter, Found};
+use super::embed::{CLIP_S, QueryTimings, VoiceSource, embed_query};
+use crate::error::{Error, ErrorKind, Result};
 use crate::jobs::Monitor;
+use crate::media;
+use crate::networks::mrcmv::Norm;
+use crate::retrieval::Metric;
+use crate::signal::features::Description;
 
 /// A question.
 #[derive(Debug, Clone)]
@@ -47,6 +53,7 @@ pub struct SuggestReport {
 #[derive(Debug, Clone, Serialize)]
 pub struct QueryInfo {
     /// The media as given.
+    #[serde(serialize_with = "crate::files::serialize_path")]
     pub media: PathBuf,
     /// Start of the window, seconds.
     pub start_s: f64,
@@ -66,6 +73,7 @@ pub struct Suggestion {
     /// The track.
     pub track_id: i64,
     /// Its file.
+    #[serde(serialize_with = "crate::files::serialize_path")]
     pub path: PathBuf,
     /// Its title.
     pub title: String,
@@ -101,8 +109,209 @@ pub struct Why {
 /// Ranks the library for a clip. An empty `suggestions` list means that nothing was found.
 ///
 /// # Errors
-/// As [`super::embed::embed_query`]; when the library cannot be opened.
+/// As [`super::embed::embed_query`]; when the library cannot be opened, holds no music, or none that this pack has
+/// listened to.
 pub fn suggest(engine: &Engine, request: &SuggestRequest, monitor: &Monitor) -> Result<SuggestReport> {
-    let _ = (engine, request, monitor);
-    crate::error::unbuilt("suggesting")
+    let began = Instant::now();
+    if !(-1.0..=1.0).contains(&request.balance) {
+        return Err(Error::new(
+            ErrorKind::Input,
+            format!(
+                "a balance of {} is out of range; choose from -1 (picture only) to 1 (voice only)",
+                request.balance
+            ),
+        ));
+    }
+    // The media first: whoever names a wrong file wants to hear of that, whatever the library holds.
+    let info = media::probe(&request.media)?;
+    let candidates = Candidates::load(engine)?;
+    let filter = Filter::new(&request.tags, request.text.as_deref());
+    let query = embed_query(
+        engine,
+        &request.media,
+        request.start_s,
+        &request.voice,
+        request.balance,
+        &monitor.part(0.0, 0.95),
+    )?;
+    let (voice, picture) = (query.vggish_voice.is_some(), query.slow.is_some());
+    say_what_is_missing(&request.media, voice, picture, monitor);
+    monitor.check()?;
+    monitor.progress("Ranking the library", Some(0.95));
+    let ranking = Instant::now();
+    let metric = match engine.mrcmv()?.config()?.norm {
+        Norm::Unit | Norm::SqrtDim => Metric::Cosine,
+        Norm::None => Metric::L2,
+    };
+    let best = candidates.best(&query.embedding, metric, request.top, &filter)?;
+    let mut timings_ms = query.timings;
+    timings_ms.rank = milliseconds(ranking);
+    timings_ms.total = milliseconds(began);
+    Ok(SuggestReport {
+        query: QueryInfo {
+            media: request.media.clone(),
+            start_s: request.start_s,
+            duration_s: (info.duration_s - request.start_s).clamp(0.0, CLIP_S),
+            voice,
+            picture,
+        },
+        pack: engine.pack().manifest.name.clone(),
+        device: engine.device().name.to_owned(),
+        timings_ms,
+        suggestions: best
+            .into_iter()
+            .zip(1..)
+            .map(|(found, rank)| suggestion(found, rank, query.voice_share))
+            .collect(),
+    })
+}
+
+/// A query of one kind alone works; the person should know that it was one.
+fn say_what_is_missing(media: &Path, voice: bool, picture: bool, monitor: &Monitor) {
+    let name = media.display();
+    if !voice {
+        monitor.warn(format!(
+            "{name}: no voice was heard, so the music is matched to the picture alone"
+        ));
+    }
+    if !picture {
+        monitor.warn(format!(
+            "{name}: there is no picture, so the music is matched to the voice alone"
+        ));
+    }
+}
+
+fn suggestion(found: Found<'_>, rank: usize, voice_share: Option<f32>) -> Suggestion {
+    let Found {
+        track,
+        score,
+        start_s,
+    } = found;
+    Suggestion {
+        rank,
+        track_id: track.id.0,
+        path: track.path.clone(),
+        title: track.title.clone(),
+        score,
+        start_s,
+        duration_s: track.duration_s,
+        has_vocals: track.has_vocals,
+        why: Why {
+            voice_share,
+            picture_share: voice_share.map(|share| 1.0 - share),
+            tempo_bpm: track.description.tempo_bpm,
+            mode: mode_word(&track.description).map(str::to_owned),
+            energy: track.description.energy,
+            words: words(&track.description),
+        },
+    }
+}
+
+/// A track in a few words: "112 BPM, minor, driving".
+pub fn words(description: &Description) -> String {
+    let tempo = description.tempo_bpm.map(|tempo| format!("{tempo:.0} BPM"));
+    let mode = mode_word(description).map(str::to_owned);
+    let energy = match description.energy {
+        energy if energy < 0.25 => "still",
+        energy if energy < 0.5 => "calm",
+        energy if energy < 0.75 => "lively",
+        _ => "driving",
+    };
+    let parts: Vec<String> = [tempo, mode, Some(energy.to_owned())]
+        .into_iter()
+        .flatten()
+        .collect();
+    parts.join(", ")
+}
+
+fn mode_word(description: &Description) -> Option<&'static str> {
+    description
+        .major
+        .map(|major| if major { "major" } else { "minor" })
+}
+
+fn milliseconds(since: Instant) -> f64 {
+    since.elapsed().as_secs_f64() * 1e3
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_track_in_words() {
+        let mut description = Description {
+            tempo_bpm: Some(111.6),
+            major: Some(false),
+            energy: 0.9,
+            ..Description::default()
+        };
+        assert_eq!(words(&description), "112 BPM, minor, driving");
+        description.tempo_bpm = None;
+        description.major = None;
+        description.energy = 0.0;
+        assert_eq!(words(&description), "still");
+    }
+
+    #[test]
+    fn the_report_has_the_keys_of_the_contract() {
+        let report = SuggestReport {
+            query: QueryInfo {
+                media: "clip.mp4".into(),
+                start_s: 0.0,
+                duration_s: 32.0,
+                voice: true,
+                picture: false,
+            },
+            pack: "compact".to_owned(),
+            device: "cpu".to_owned(),
+            timings_ms: QueryTimings::default(),
+            suggestions: vec![Suggestion {
+                rank: 1,
+                track_id: 12,
+                path: "music/a.opus".into(),
+                title: "A".to_owned(),
+                score: 0.5,
+                start_s: 16.0,
+                duration_s: 94.1,
+                has_vocals: false,
+                why: Why::default(),
+            }],
+        };
+        let json = serde_json::to_value(&report).expect("JSON");
+        let keys = |value: &serde_json::Value| -> Vec<String> {
+            value.as_object().expect("an object").keys().cloned().collect()
+        };
+        let sorted = |names: &[&str]| {
+            let mut names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
+            names.sort_unstable();
+            names
+        };
+        assert_eq!(
+            keys(&json),
+            sorted(&["query", "pack", "device", "timings_ms", "suggestions"])
+        );
+        assert_eq!(
+            keys(&json["query"]),
+            sorted(&["media", "start_s", "duration_s", "voice", "picture"])
+        );
+        let times = [
+            "decode", "separate", "slowfast", "vggish", "fuse", "rank", "total",
+        ];
+        assert_eq!(keys(&json["timings_ms"]), sorted(&times));
+        let first = &json["suggestions"][0];
+        let expected = [
+            "rank",
+            "track_id",
+            "path",
+            "title",
+            "score",
+            "start_s",
+            "duration_s",
+            "has_vocals",
+            "why",
+        ];
+        assert_eq!(keys(first), sorted(&expected));
+        assert!(first["why"]["voice_share"].is_null() && first["why"]["picture_share"].is_null());
+    }
 }

@@ -108,6 +108,12 @@ impl Monitor {
         (self.sink)(Report::Warning(message.into()));
     }
 
+    /// A monitor that stops with this one and reports nothing, for work whose stages would only flicker.
+    #[must_use]
+    pub fn unseen(&self) -> Self {
+        Self::new(self.cancel.clone(), |_| {})
+    }
+
     /// A monitor for the part `from..to` (each in 0..=1) of this one.
     #[must_use]
     pub fn part(&self, from: f32, to: f32) -> Self {

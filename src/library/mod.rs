@@ -14,4 +14,5 @@ mod tags;
 pub use record::{EmbeddingTable, StoredWindow, Track, TrackId, TrackRecord, WindowRef};
 pub use scan::{Scan, ScanEntry, scan};
 pub use store::Library;
-pub use tags::{FileTags, file_tags};
+pub(crate) use tags::split_words;
+pub use tags::{FileTags, file_tags, title_of};

@@ -11,6 +11,7 @@ use super::rows::{
     floats, halves, insert_windows, path_from_bytes, path_to_bytes, replace_tags, track_of_row, upsert_model,
     upsert_track,
 };
+use super::tags::title_of;
 use crate::error::{Error, Result};
 use crate::settings::Folders;
 
@@ -333,14 +334,6 @@ impl Library {
         };
         run().map_err(|source| file::explain(&self.path, source))
     }
-}
-
-/// The name of a file that has no title in its tags.
-pub(crate) fn title_of(path: &Path) -> String {
-    path.file_stem()
-        .unwrap_or(path.as_os_str())
-        .to_string_lossy()
-        .into_owned()
 }
 
 #[cfg(test)]

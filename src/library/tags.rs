@@ -32,6 +32,14 @@ pub fn file_tags(path: &Path) -> FileTags {
     catch_unwind(|| read(path)).ok().flatten().unwrap_or_default()
 }
 
+/// The name of a file that has no title in its tags.
+pub fn title_of(path: &Path) -> String {
+    path.file_stem()
+        .unwrap_or(path.as_os_str())
+        .to_string_lossy()
+        .into_owned()
+}
+
 fn read(path: &Path) -> Option<FileTags> {
     let options = ParseOptions::new().read_properties(false).read_cover_art(false);
     let file = Probe::open(path)

@@ -1,0 +1,180 @@
+//! `models` and `doctor`: what is there and whether it works.
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::Done;
+use super::args::{DoctorArgs, ModelsCommand};
+use super::console::{Align, Table, print, print_json};
+use super::session::Session;
+use crate::engine::Engine;
+use crate::engine::doctor;
+use crate::error::{Error, Result};
+use crate::networks::weights::Pack;
+use crate::playback;
+
+#[derive(Debug, Serialize)]
+struct PackLine {
+    name: String,
+    version: String,
+    method: String,
+    without: Vec<String>,
+    licence: String,
+    provenance: String,
+    bytes: u64,
+    #[serde(serialize_with = "crate::files::serialize_path")]
+    folder: PathBuf,
+    networks: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Verdict {
+    name: String,
+    #[serde(serialize_with = "crate::files::serialize_path")]
+    folder: PathBuf,
+    ok: bool,
+    problem: Option<String>,
+}
+
+pub(super) fn models(session: &Session, command: ModelsCommand) -> Result<Done> {
+    match command {
+        ModelsCommand::List { json } => list(session, json),
+        ModelsCommand::Verify { packs, json } => verify(session, &packs, json),
+    }
+}
+
+fn list(session: &Session, json: bool) -> Result<Done> {
+    let mut lines = Vec::new();
+    for pack in Pack::list(&Engine::pack_roots(&session.folders)) {
+        match pack {
+            Ok(pack) => lines.push(line_of(pack)),
+            // One damaged pack does not hide the others.
+            Err(error) => super::console::complain(&error.to_string()),
+        }
+    }
+    if json {
+        print_json(&lines)?;
+    } else {
+        let mut table = Table::default();
+        for line in &lines {
+            table.row([
+                line.name.clone(),
+                line.version.clone(),
+                format!("{:.1} MB", line.bytes as f64 / 1e6),
+                line.licence.clone(),
+                line.folder.display().to_string(),
+                line.provenance.clone(),
+            ]);
+        }
+        print(&table.lines(&[
+            Align::Left,
+            Align::Left,
+            Align::Right,
+            Align::Left,
+            Align::Left,
+            Align::Left,
+        ]))?;
+    }
+    Ok(if lines.is_empty() {
+        Done::Nothing
+    } else {
+        Done::Found
+    })
+}
+
+fn line_of(pack: Pack) -> PackLine {
+    PackLine {
+        bytes: size_of_files(&pack.folder),
+        name: pack.manifest.name,
+        version: pack.manifest.version,
+        method: pack.manifest.method,
+        without: pack.manifest.without,
+        licence: pack.manifest.licence,
+        provenance: pack.manifest.provenance,
+        networks: pack.manifest.networks.into_keys().collect(),
+        folder: pack.folder,
+    }
+}
+
+fn size_of_files(folder: &Path) -> u64 {
+    std::fs::read_dir(folder)
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| entry.ok()?.metadata().ok())
+        .filter(std::fs::Metadata::is_file)
+        .map(|metadata| metadata.len())
+        .sum()
+}
+
+fn verify(session: &Session, named: &[String], json: bool) -> Result<Done> {
+    let roots = Engine::pack_roots(&session.folders);
+    let packs: Vec<Result<Pack>> = if named.is_empty() {
+        Pack::list(&roots)
+    } else {
+        named.iter().map(|name| Pack::find(name, &roots)).collect()
+    };
+    let mut verdicts = Vec::new();
+    let mut failures = 0;
+    for pack in packs {
+        session.monitor.check()?;
+        match pack.and_then(|pack| Ok((pack.verify(), pack))) {
+            Ok((result, pack)) => {
+                failures += usize::from(result.is_err());
+                verdicts.push(Verdict {
+                    name: pack.manifest.name,
+                    folder: pack.folder,
+                    ok: result.is_ok(),
+                    problem: result.err().map(|error| error.to_string()),
+                });
+            }
+            Err(error) => {
+                failures += 1;
+                super::console::complain(&error.to_string());
+            }
+        }
+    }
+    if json {
+        print_json(&verdicts)?;
+    } else {
+        let mut table = Table::default();
+        for verdict in &verdicts {
+            let word = if verdict.ok { "ok" } else { "damaged" };
+            table.row([
+                verdict.name.clone(),
+                word.to_owned(),
+                verdict
+                    .problem
+                    .clone()
+                    .unwrap_or_else(|| verdict.folder.display().to_string()),
+            ]);
+        }
+        print(&table.lines(&[Align::Left, Align::Left, Align::Left]))?;
+    }
+    match (failures, verdicts.len()) {
+        (0, 0) => Ok(Done::Nothing),
+        (0, _) => Ok(Done::Found),
+        _ => Err(Error::pack(format!(
+            "{failures} of the packs cannot be used; put their files back as they were, or remove them"
+        ))),
+    }
+}
+
+pub(super) fn doctor(session: &Session, args: DoctorArgs) -> Result<Done> {
+    let checks = doctor::doctor(&session.folders, &playback::outputs())?;
+    if args.json {
+        print_json(&checks)?;
+    } else {
+        let mut table = Table::default();
+        for check in &checks {
+            table.row([
+                check.area.clone(),
+                if check.ok { "ok" } else { "--" }.to_owned(),
+                check.name.clone(),
+                check.detail.clone(),
+            ]);
+        }
+        print(&table.lines(&[Align::Left, Align::Left, Align::Left, Align::Left]))?;
+    }
+    Ok(Done::Found)
+}

@@ -1,0 +1,199 @@
+//! `train`, `evaluate` and `corpus`.
+
+use std::path::Path;
+
+use super::Done;
+use super::args::{CorpusCommand, EvaluateArgs, TrainArgs};
+use super::console::{Align, Table, complain, one_line, print, print_json};
+use super::session::Session;
+use crate::engine::corpus::{self, ImportRequest};
+use crate::engine::evaluate::{self, EvaluateReport, EvaluateRequest, EvaluateRow, Protocol};
+use crate::engine::fine_tune::{self, EpochReport, FineTuneRequest};
+use crate::error::Result;
+
+pub(super) fn train(session: &Session, args: TrainArgs) -> Result<Done> {
+    let mut request = FineTuneRequest::new(&args.corpus, &args.out);
+    request.method = args.method;
+    request.without = args.without;
+    request.scope = args.scope;
+    request.leak_free = args.leak_free;
+    request.resume = args.resume;
+    if let Some(epochs) = args.epochs {
+        request.epochs = epochs as usize;
+    }
+    if let Some(seed) = args.seed {
+        request.seed = seed;
+    }
+    let on_epoch = |epoch: EpochReport| {
+        session.monitor.progress(
+            &epoch_line(&epoch),
+            Some(epoch.epoch as f32 / epoch.epochs.max(1) as f32),
+        );
+    };
+    let report = fine_tune::fine_tune(&session.engine()?, &request, &on_epoch, &session.monitor)?;
+    session.finish();
+    complain_of(&report.rejected);
+    let mut text = format!(
+        "{}: trained on {} items, {} pairs",
+        shown(&report.pack),
+        report.used,
+        report.pairing
+    );
+    if let (Some(before), Some(after)) = (report.before, report.after) {
+        text += &format!(
+            ", validation R@10 {:.1} % before and {:.1} % after",
+            before.r10, after.r10
+        );
+    }
+    print(&(text + "\n"))?;
+    Ok(Done::Found)
+}
+
+fn epoch_line(epoch: &EpochReport) -> String {
+    let mut line = format!(
+        "Epoch {} of {}: loss {:.4}",
+        epoch.epoch, epoch.epochs, epoch.loss
+    );
+    if let Some(r10) = epoch.validation_r10 {
+        line += &format!(", R@10 {r10:.1} %");
+    }
+    line
+}
+
+pub(super) fn evaluate(session: &Session, args: EvaluateArgs) -> Result<Done> {
+    let request = EvaluateRequest {
+        packs: session.common.pack.clone(),
+        floors: args.floor,
+        protocols: args.protocol,
+        train: args.train,
+        seed: args.seed,
+        ..EvaluateRequest::new(&args.corpus)
+    };
+    let pack = request.packs.first().unwrap_or(&session.settings.pack);
+    let report = evaluate::evaluate(&session.engine_with(pack)?, &request, &session.monitor)?;
+    session.finish();
+    complain_of(&report.rejected);
+    if args.json {
+        print_json(&report)?;
+    } else {
+        print(&table_of(&report))?;
+    }
+    Ok(if report.rows.is_empty() {
+        Done::Nothing
+    } else {
+        Done::Found
+    })
+}
+
+fn table_of(report: &EvaluateReport) -> String {
+    let mut table = Table::default();
+    let head = [
+        "pack", "method", "without", "protocol", "queries", "R@1", "R@5", "R@10", "R@25", "median", "VGGish",
+    ];
+    table.row(head.map(str::to_owned));
+    for row in &report.rows {
+        table.row([
+            row.pack.clone(),
+            row.method.clone(),
+            row.without.join(" "),
+            match row.protocol {
+                Protocol::Separated => "separated".to_owned(),
+                Protocol::Clean => "clean".to_owned(),
+            },
+            row.queries.to_string(),
+            recall(row, "r1", row.r1),
+            recall(row, "r5", row.r5),
+            recall(row, "r10", row.r10),
+            recall(row, "r25", row.r25),
+            format!("{:.1}", row.median_rank),
+            row.vggish_distance
+                .map_or_else(|| "-".to_owned(), |distance| format!("{distance:.3}")),
+        ]);
+    }
+    let mut align = [Align::Right; 11];
+    align[..4].fill(Align::Left);
+    format!("{}\n{}", one_line(&report.corpus), table.lines(&align))
+}
+
+fn recall(row: &EvaluateRow, name: &str, value: f64) -> String {
+    row.ci95.get(name).map_or_else(
+        || format!("{value:.1}"),
+        |[low, high]| format!("{value:.1} [{low:.1}, {high:.1}]"),
+    )
+}
+
+pub(super) fn corpus(session: &Session, command: CorpusCommand) -> Result<Done> {
+    match command {
+        CorpusCommand::Check { folder, json } => check(session, &folder, json),
+        CorpusCommand::Import {
+            name,
+            lists,
+            videos,
+            out,
+            json,
+        } => {
+            let request = ImportRequest {
+                name,
+                lists,
+                videos,
+                out,
+            };
+            import(session, &request, json)
+        }
+    }
+}
+
+fn check(session: &Session, folder: &Path, json: bool) -> Result<Done> {
+    let report = corpus::check_corpus(folder, &session.monitor)?;
+    session.finish();
+    if json {
+        print_json(&report)?;
+    } else {
+        complain_of(&report.rejected);
+        print(&format!(
+            "{}: {} train, {} val, {} test, {} rejected\n",
+            one_line(&report.name),
+            report.train,
+            report.val,
+            report.test,
+            report.rejected.len()
+        ))?;
+    }
+    Ok(if report.items.is_empty() {
+        Done::Nothing
+    } else {
+        Done::Found
+    })
+}
+
+fn import(session: &Session, request: &ImportRequest, json: bool) -> Result<Done> {
+    let report = corpus::import_corpus(request)?;
+    session.finish();
+    if json {
+        print_json(&report)?;
+    } else {
+        print(&format!(
+            "{}: {} train, {} test, {} videos missing\n",
+            shown(&report.corpus),
+            report.train,
+            report.test,
+            report.missing.len()
+        ))?;
+    }
+    Ok(if report.train + report.test == 0 {
+        Done::Nothing
+    } else {
+        Done::Found
+    })
+}
+
+/// Says on stderr which items were passed over.
+fn complain_of(rejected: &[(String, String)]) {
+    for (id, reason) in rejected {
+        complain(&format!("{id}: {reason}"));
+    }
+}
+
+fn shown(path: &Path) -> String {
+    one_line(&path.to_string_lossy())
+}
