@@ -139,7 +139,7 @@ pub fn suggest(engine: &Engine, request: &SuggestRequest, monitor: &Monitor) -> 
     monitor.check()?;
     monitor.progress("Ranking the library", Some(0.95));
     let ranking = Instant::now();
-    let metric = match engine.mrcmv()?.config()?.norm {
+    let metric = match engine.mrcmv()?.config().norm {
         Norm::Unit | Norm::SqrtDim => Metric::Cosine,
         Norm::None => Metric::L2,
     };
