@@ -1,0 +1,95 @@
+"""Writes models/compact: pack.json and the safetensors files it names, each with its sha256."""
+
+import hashlib
+import json
+import subprocess
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+
+import features
+import unet
+
+TRAINED = ("The separator was trained on speech by espeak-ng, flite and festival over music by the recipe's composer and the Freedoom "
+           "compositions (BSD-3-Clause, see models/README.md), played by fluidsynth, with generated game sounds.")
+SEEDED = "SlowFast, VGGish and MRCMV are seeded first weights, not trained on the retrieval task."
+
+
+def clips(video, count, generator):
+    """`count` clips of 64 fast frames [1,3,64,224,224] from the demo's picture, each cropped, mirrored and tinted its own way."""
+    raw = subprocess.run(["ffmpeg", "-v", "error", "-i", str(video), "-t", "32", "-vf", "fps=2,scale=456:256", "-f", "rawvideo",
+                          "-pix_fmt", "rgb24", "-"], capture_output=True, check=True).stdout
+    frames = torch.from_numpy(np.frombuffer(raw, np.uint8).reshape(-1, 256, 456, 3).copy()).float().div(255)[:64]
+    for _ in range(count):
+        top, left = (int(torch.randint(0, room, (1,), generator=generator)) for room in (32, 232))
+        clip = frames[:, top: top + 224, left: left + 224].permute(3, 0, 1, 2)
+        clip = clip.flip(3) if torch.rand(1, generator=generator) < 0.5 else clip
+        tint = 0.6 + 0.8 * torch.rand(3, 1, 1, 1, generator=generator)
+        yield ((clip * tint).clamp(0, 1)[None] - 0.45) / 0.225
+
+
+def slowfast_parameters(video, seed):
+    """Seeded weights whose batch norms were set by running the demo's picture through them."""
+    torch.manual_seed(seed)
+    net = features.SlowFast(**features.SLOWFAST).train()
+    for layer in net.modules():
+        if isinstance(layer, torch.nn.BatchNorm3d):
+            layer.momentum = None  # a plain average over the clips
+    pick = torch.linspace(0, 63, 8).long()
+    with torch.no_grad():
+        for fast in clips(video, 4, torch.Generator().manual_seed(seed)):
+            slow, quick = net(fast[:, :, pick], fast)
+    print(f"slowfast: slow {slow.mean():.2f} +- {slow.std():.2f}, fast {quick.mean():.2f} +- {quick.std():.2f}")
+    return {name: tensor for name, tensor in net.state_dict().items() if not name.endswith("num_batches_tracked")}
+
+
+def vggish_parameters(work, seed):
+    """Weights of the auxiliary training if it has run, else seeded ones."""
+    path = work / "vggish.pt"
+    if path.exists():
+        return torch.load(path, weights_only=True)
+    torch.manual_seed(seed)
+    return features.Vggish(**features.VGGISH).state_dict()
+
+
+def separator_parameters(work, seed):
+    """The trained separator if there is a checkpoint, else seeded weights."""
+    path = work / "separator.pt"
+    nets = []
+    for index, stem in enumerate(unet.STEMS):
+        torch.manual_seed(seed + index)
+        net = unet.UNet(0.25)
+        if path.exists():
+            net.load_state_dict(torch.load(path, weights_only=True)["best"][stem])
+        nets.append(net)
+    return unet.to_tensorflow(nets)
+
+
+def make(target, work, seed):
+    target.mkdir(parents=True, exist_ok=True)
+    torch.set_num_threads(1)
+    demo = target.parent.parent / "assets" / "demo" / "arena_clip.webm"
+    half = lambda tensors: {name: tensor.detach().half().contiguous() for name, tensor in tensors.items()}
+    files = {
+        "spleeter.safetensors": separator_parameters(work, seed),
+        "slowfast.safetensors": half(slowfast_parameters(demo, seed)),
+        "vggish.safetensors": half(vggish_parameters(work, seed)),
+        "mrcmv.safetensors": half(features.mrcmv_parameters(seed)),
+    }
+    digests = {}
+    for name, tensors in files.items():
+        if not all(torch.isfinite(tensor).all() for tensor in tensors.values()):
+            raise RuntimeError(f"{name} holds a value that is not finite")
+        save_file(tensors, target / name)
+        (target / name).chmod(0o644)
+        digests[name] = hashlib.sha256((target / name).read_bytes()).hexdigest()
+        print(name, sum(tensor.numel() for tensor in tensors.values()), "values", (target / name).stat().st_size, "bytes")
+    configs = {"spleeter": ({"width": 0.25, "stems": unet.STEMS}, "spleeter"), "slowfast": (features.SLOWFAST, "slowfast"),
+               "vggish_voice": (features.VGGISH, "vggish"), "vggish_bgm": (features.VGGISH, "vggish"), "mrcmv": (features.MRCMV, "mrcmv")}
+    networks = {network: {"config": config, "file": f"{file}.safetensors", "sha256": digests[f"{file}.safetensors"]}
+                for network, (config, file) in configs.items()}
+    trained = TRAINED if (work / "separator.pt").exists() else "The separator is seeded, not yet trained."
+    provenance = f"Made from nothing by models/recipe. {trained} {SEEDED}"
+    manifest = {"name": "compact", "version": "0.1.0", "licence": "CC0-1.0", "provenance": provenance, "networks": networks}
+    (target / "pack.json").write_text(json.dumps(manifest, indent=1) + "\n")
