@@ -11,6 +11,7 @@ pub mod export;
 pub mod features;
 pub mod fine_tune;
 pub mod index;
+pub mod run_network;
 pub mod separate;
 mod session;
 pub mod suggest;

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock};
 
+use candle_nn::VarBuilder;
 use serde::de::DeserializeOwned;
 
 use crate::device::{self, DeviceChoice, Selected};
@@ -153,7 +154,7 @@ impl Engine {
     fn load<C: DeserializeOwned, N>(
         &self,
         network: &str,
-        new: impl FnOnce(&C, candle_nn::VarBuilder<'_>) -> Result<N>,
+        new: impl FnOnce(&C, VarBuilder<'static>) -> Result<N>,
     ) -> Result<N> {
         self.pack.build(network, &self.device.device, new)
     }

@@ -4,11 +4,13 @@
 //! safetensors file in memory, checked, and the source that a network's `new` reads from. A parameter that is
 //! missing, left over, misshapen or not finite is an error that names it.
 
+mod adopt;
 pub mod checkpoint;
 mod pack;
 mod parameters;
 mod write;
 
+pub use adopt::{Adopted, Network, adopt};
 pub use pack::{NetworkEntry, Pack, PackManifest};
 pub use parameters::{Parameters, optional_parameter, parameter};
 pub use write::{PackAbout, PackWriter};

@@ -5,16 +5,16 @@
 use std::borrow::Cow;
 
 use super::pickle::{Object, Pickle, Value};
-use super::{Array, Checkpoint, Element, Problem};
+use super::{Array, Arrays, Element, Problem};
 
 /// Reads the dictionary; entries that are no arrays are passed over.
-pub(super) fn read(bytes: &[u8]) -> Result<Checkpoint, Problem> {
+pub(super) fn read(bytes: &[u8]) -> Result<Arrays, Problem> {
     let pickle = Pickle::read(bytes)?;
     let root = pickle.get(pickle.root, "blobs").unwrap_or(pickle.root);
     let pairs = pickle
         .pairs(root)
         .ok_or_else(|| "holds no dictionary of weights".to_owned())?;
-    let mut found = Checkpoint::new();
+    let mut found = Arrays::new();
     let mut budget = bytes.len();
     for &(name, value) in pairs {
         let (Some(name), Some(Object::Call { function, state, .. })) = (name.text(), pickle.object(value))

@@ -17,8 +17,30 @@ pub use array::{Array, Element};
 
 use crate::error::{Error, Result};
 
-/// A checkpoint: arrays by the names that its writer gave them.
-pub type Checkpoint = BTreeMap<String, Array>;
+/// Arrays by the names that their writer gave them.
+pub type Arrays = BTreeMap<String, Array>;
+
+/// Who writes files of this form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// PyTorch, zip or legacy.
+    Torch,
+    /// PySlowFast's model zoo.
+    Caffe2,
+    /// TensorFlow V2 bundle.
+    TensorFlow,
+    /// safetensors, as packs have.
+    Safetensors,
+}
+
+/// A checkpoint as its writer left it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Checkpoint {
+    /// Who wrote it.
+    pub form: Form,
+    /// The weights.
+    pub arrays: Arrays,
+}
 
 /// Files beyond this are not checkpoints of the networks here (the largest, VGGish, is 288 MB).
 const MAX_BYTES: u64 = 4 << 30;
@@ -46,17 +68,18 @@ type Shards<'a> = &'a dyn Fn(u32, u32) -> Result<Vec<u8>, Problem>;
 
 /// Reads a checkpoint's bytes; `shard(i, n)` gives data file i of n of a TensorFlow bundle.
 fn parse(bytes: &[u8], shard: Shards<'_>) -> Result<Checkpoint, Problem> {
-    let arrays = if bytes.starts_with(b"PK\x03\x04") {
-        torch::read_zip(bytes)
+    let (form, arrays) = if bytes.starts_with(b"PK\x03\x04") {
+        (Form::Torch, torch::read_zip(bytes))
     } else if tensorflow::is_index(bytes) {
-        tensorflow::read(bytes, shard)
+        (Form::TensorFlow, tensorflow::read(bytes, shard))
     } else if torch::is_legacy(bytes) {
-        torch::read_legacy(bytes)
+        (Form::Torch, torch::read_legacy(bytes))
     } else if bytes.first() == Some(&0x80) || bytes.first() == Some(&b'(') {
-        caffe2::read(bytes)
+        (Form::Caffe2, caffe2::read(bytes))
     } else {
-        read_safetensors(bytes)
-    }?;
+        (Form::Safetensors, read_safetensors(bytes))
+    };
+    let arrays = arrays?;
     if arrays.is_empty() {
         return Err("holds no weights".to_owned());
     }
@@ -65,7 +88,7 @@ fn parse(bytes: &[u8], shard: Shards<'_>) -> Result<Checkpoint, Problem> {
         .find(|(_, array)| array.values.iter().any(|value| !value.is_finite()))
     {
         Some((name, _)) => Err(format!("the weight {name} is not finite")),
-        None => Ok(arrays),
+        None => Ok(Checkpoint { form, arrays }),
     }
 }
 
@@ -91,7 +114,7 @@ fn shard_reader(path: &Path) -> impl Fn(u32, u32) -> Result<Vec<u8>, Problem> + 
     }
 }
 
-fn read_safetensors(bytes: &[u8]) -> Result<Checkpoint, Problem> {
+fn read_safetensors(bytes: &[u8]) -> Result<Arrays, Problem> {
     let tensors = safetensors::SafeTensors::deserialize(bytes)
         .map_err(|_| "is no checkpoint of PyTorch, Caffe2, TensorFlow or safetensors".to_owned())?;
     tensors

@@ -2,7 +2,7 @@
 //!
 //! Reference: `tensorflow/core/util/tensor_bundle`, `tensorflow/tsl/lib/io/format.cc`, `tensor_bundle.proto`.
 
-use super::{Array, Checkpoint, Element, Problem, Shards};
+use super::{Array, Arrays, Element, Problem, Shards};
 
 const TABLE_MAGIC: [u8; 8] = 0xdb47_7524_8b80_fb57_u64.to_le_bytes();
 const FOOTER: usize = 48;
@@ -26,12 +26,9 @@ pub(super) fn is_index(bytes: &[u8]) -> bool {
 }
 
 /// Reads all variables of the bundle with this index. `shard(i, n)` gives data file i of n.
-pub(super) fn read(
-    index: &[u8],
-    shard: &dyn Fn(u32, u32) -> Result<Vec<u8>, Problem>,
-) -> Result<Checkpoint, Problem> {
+pub(super) fn read(index: &[u8], shard: Shards<'_>) -> Result<Arrays, Problem> {
     let (shards, entries) = entries(index)?;
-    let mut found = Checkpoint::new();
+    let mut found = Arrays::new();
     for at in 0..shards {
         let mine: Vec<&Entry> = entries.iter().filter(|entry| entry.shard == at).collect();
         if mine.is_empty() {

@@ -21,7 +21,15 @@ const GOLDEN: [&str; 4] = [
 ];
 
 fn check(name: &str) {
-    let arrays = read(&golden(name)).unwrap_or_else(|error| panic!("{error}"));
+    let Checkpoint { form, arrays } = read(&golden(name)).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(
+        form,
+        if name.ends_with("pth") {
+            Form::Torch
+        } else {
+            Form::Caffe2
+        }
+    );
     let expect = |key: &str, shape: &[usize], values: &[f32]| {
         let array = arrays.get(key).unwrap_or_else(|| panic!("{name} lacks {key}"));
         assert_eq!(
@@ -80,7 +88,7 @@ fn a_safetensors_file_is_read_too() {
     let path = folder.path().join("a.safetensors");
     candle_core::safetensors::save(&std::collections::HashMap::from([("x", tensor)]), &path).expect("saved");
     assert_eq!(
-        read(&path).expect("read")["x"],
+        read(&path).expect("read").arrays["x"],
         Array {
             shape: vec![1, 2],
             values: vec![1.0, 2.0]
@@ -139,7 +147,7 @@ fn a_bundle_is_read_from_its_shard() {
     );
     std::fs::write(folder.path().join("model.data-00000-of-00001"), &data).expect("write");
     assert_eq!(
-        read(&path).expect("read")["x/kernel"],
+        read(&path).expect("read").arrays["x/kernel"],
         Array {
             shape: vec![2],
             values: vec![1.5, -2.0]

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::io::{Cursor, Read};
 
 use super::pickle::{Object, Pickle, Value};
-use super::{Array, Checkpoint, Element, Problem};
+use super::{Array, Arrays, Element, Problem};
 
 /// The first pickle of a legacy file: the number 0x1950a86a20f9469cfc6c.
 const LEGACY_MAGIC: &[u8] = b"\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.";
@@ -21,7 +21,7 @@ pub(super) fn is_legacy(bytes: &[u8]) -> bool {
 }
 
 /// Reads a zip archive as `torch.save` writes it.
-pub(super) fn read_zip(bytes: &[u8]) -> Result<Checkpoint, Problem> {
+pub(super) fn read_zip(bytes: &[u8]) -> Result<Arrays, Problem> {
     let mut archive = zip::ZipArchive::new(Cursor::new(bytes))
         .map_err(|_| "is a damaged or truncated zip archive".to_owned())?;
     let names: Vec<String> = archive
@@ -74,7 +74,7 @@ fn entry(archive: &mut zip::ZipArchive<Cursor<&[u8]>>, bytes: &[u8], name: &str)
 }
 
 /// Reads the legacy form: magic number, version, system, the pickle, the storages' keys, the storages.
-pub(super) fn read_legacy(bytes: &[u8]) -> Result<Checkpoint, Problem> {
+pub(super) fn read_legacy(bytes: &[u8]) -> Result<Arrays, Problem> {
     let mut rest = bytes;
     let mut next = || -> Result<Pickle<'_>, Problem> {
         let pickle = Pickle::read(rest)?;
@@ -146,7 +146,7 @@ fn collect(
     pickle: &Pickle<'_>,
     storages: &HashMap<&str, &[u8]>,
     file_size: usize,
-) -> Result<Checkpoint, Problem> {
+) -> Result<Arrays, Problem> {
     let root = NESTS
         .iter()
         .find_map(|nest| pickle.get(pickle.root, nest))
@@ -154,7 +154,7 @@ fn collect(
     let pairs = pickle
         .pairs(root)
         .ok_or_else(|| "holds no dictionary of weights".to_owned())?;
-    let mut found = Checkpoint::new();
+    let mut found = Arrays::new();
     // Tensors may share a storage, but not so often that a small file becomes a large one.
     let mut budget = file_size;
     for &(name, value) in pairs {
