@@ -1,4 +1,22 @@
 //! Everything that a run of training can be told, with the paper's values as defaults.
+//!
+//! Norm, margin and rate go together (reading, point 6). Measured by `measure_norm_and_margin` in
+//! `tests/training.rs`: 64 synthetic training pairs, 64 held-out ones (chance: R@1 1.6, R@10 15.6), d_E 512, batches of
+//! 32, margin 30, momentum 0.9, 60 epochs; loss at the start and at the end, held-out R@1/R@10 at epoch 15 and at the end:
+//!
+//! | norm | rate | loss | epoch 15 | epoch 60 |
+//! |---|---|---|---|---|
+//! | unit | 1e-6 | 30997 to 30633 | 4.7 / 43.8 | 23.4 / 78.1 |
+//! | unit | 1e-4 | 30997 to 28916 | 90.6 / 100 | 95.3 / 100 |
+//! | sqrt_dim | 1e-6 | 40236 to 965 | 76.6 / 100 | 89.1 / 100 |
+//! | sqrt_dim | 1e-5 | 40236 to 649 | 32.8 / 98.4 | 82.8 / 100 |
+//! | sqrt_dim | 1e-4 | not finite in epoch 48 | | |
+//! | none | 1e-6 | 36859 to 1828 | 34.4 / 93.8 | 64.1 / 100 |
+//! | none | 1e-4 | not finite in epoch 3 | | |
+//!
+//! With `sqrt_dim` the paper's margin of 30 and rate of 1e-6 work as printed: the hinge comes to rest and recall rises
+//! within a few epochs. On the unit sphere no triplet can keep a margin of 30, so the hinge never rests and the margin is
+//! only a constant in the loss; it learns all the same, at a rate a hundred times higher. Hence the default `sqrt_dim`.
 
 use serde::{Deserialize, Serialize};
 

@@ -9,7 +9,7 @@ use super::sampler::{Absent, CutShape, Draw, ItemShape};
 use super::trainer::Learner;
 use super::variables::Variables;
 use crate::error::{Error, Result};
-use crate::networks::mrcmv::{Config, Mrcmv, Norm, QueryInput};
+use crate::networks::mrcmv::{Config, Mrcmv, Norm, Presence, QueryInput};
 use crate::retrieval::Metric;
 
 /// Cached features of one 32 s cut.
@@ -88,75 +88,109 @@ impl Heads {
     }
 
     /// E_J of queries that may lack a modality, in their order.
-    fn query(&self, cuts: &[(&Cut, usize, Absent)]) -> Result<Tensor> {
-        let mut order = Vec::with_capacity(cuts.len());
-        let mut parts = Vec::new();
-        for absent in [Absent::Nothing, Absent::Voice, Absent::Picture] {
-            let group: Vec<usize> = (0..cuts.len()).filter(|&index| cuts[index].2 == absent).collect();
-            if !group.is_empty() {
-                let members: Vec<(&Cut, usize)> = group
-                    .iter()
-                    .map(|&index| (cuts[index].0, cuts[index].1))
-                    .collect();
-                let input = QueryInput {
-                    picture: (absent != Absent::Picture)
-                        .then(|| pictures(&members))
-                        .transpose()?,
-                    voice: (absent != Absent::Voice).then(|| voices(&members)).transpose()?,
-                };
-                parts.push(self.network.query(&input, 0.0)?.embedding);
-                order.extend(group);
-            }
-        }
-        let embeddings = Tensor::cat(&parts, 0)?;
-        let mut place = vec![0u32; order.len()];
-        for (at, &index) in order.iter().enumerate() {
-            place[index] = at as u32;
-        }
-        Ok(embeddings.index_select(&Tensor::new(place, embeddings.device())?, 0)?)
+    fn query(&self, queries: &[Query<'_>]) -> Result<Tensor> {
+        let pictures: Vec<Option<&(Tensor, Tensor)>> = queries
+            .iter()
+            .map(|query| {
+                query
+                    .cut
+                    .picture
+                    .as_ref()
+                    .filter(|_| query.absent != Absent::Picture)
+            })
+            .collect();
+        let voices: Vec<Option<&Tensor>> = queries
+            .iter()
+            .map(|query| {
+                query
+                    .cut
+                    .voices
+                    .get(query.voice)
+                    .filter(|_| query.absent != Absent::Voice)
+            })
+            .collect();
+        let slow: Vec<Option<&Tensor>> = pictures.iter().map(|rows| rows.map(|(slow, _)| slow)).collect();
+        let fast: Vec<Option<&Tensor>> = pictures.iter().map(|rows| rows.map(|(_, fast)| fast)).collect();
+        let input = QueryInput {
+            picture: stacked(&slow)?.zip(stacked(&fast)?),
+            voice: stacked(&voices)?,
+        };
+        let present = Presence {
+            picture: mask(&slow)?,
+            voice: mask(&voices)?,
+        };
+        Ok(self.network.query_present(&input, &present, 0.0)?.embedding)
+    }
+
+    fn bgm<'a>(&self, rows: impl Iterator<Item = Option<&'a Tensor>>) -> Result<Tensor> {
+        let rows: Option<Vec<&Tensor>> = rows.collect();
+        let rows = rows.ok_or_else(|| Error::internal("a cut has no music"))?;
+        self.network.bgm(&Tensor::stack(&rows, 0)?)
     }
 }
 
-fn pictures(cuts: &[(&Cut, usize)]) -> Result<(Tensor, Tensor)> {
-    let rows: Vec<&(Tensor, Tensor)> = cuts.iter().filter_map(|(cut, _)| cut.picture.as_ref()).collect();
-    let slow: Vec<&Tensor> = rows.iter().map(|(slow, _)| slow).collect();
-    let fast: Vec<&Tensor> = rows.iter().map(|(_, fast)| fast).collect();
-    Ok((Tensor::stack(&slow, 0)?, Tensor::stack(&fast, 0)?))
+/// One query of a batch.
+struct Query<'a> {
+    cut: &'a Cut,
+    voice: usize,
+    absent: Absent,
 }
 
-fn voices(cuts: &[(&Cut, usize)]) -> Result<Tensor> {
-    let rows: Vec<&Tensor> = cuts
+/// Rows of a batch, zeros where they are absent; `None` where all are.
+fn stacked(rows: &[Option<&Tensor>]) -> Result<Option<Tensor>> {
+    let Some(any) = rows.iter().flatten().next() else {
+        return Ok(None);
+    };
+    let nothing = any.zeros_like()?;
+    let rows: Vec<&Tensor> = rows.iter().map(|rows| rows.unwrap_or(&nothing)).collect();
+    Ok(Some(Tensor::stack(&rows, 0)?))
+}
+
+/// 1 where rows are present; `None` where all are, or none.
+fn mask(rows: &[Option<&Tensor>]) -> Result<Option<Tensor>> {
+    let Some(any) = rows.iter().flatten().next() else {
+        return Ok(None);
+    };
+    if rows.iter().all(Option::is_some) {
+        return Ok(None);
+    }
+    let present: Vec<f32> = rows
         .iter()
-        .filter_map(|(cut, voice)| cut.voices.get(*voice))
+        .map(|rows| f32::from(u8::from(rows.is_some())))
         .collect();
-    Ok(Tensor::stack(&rows, 0)?)
+    Ok(Some(Tensor::new(present, any.device())?))
 }
 
 impl Learner for Heads {
     fn embed(&self, batch: &[Draw]) -> Result<(Tensor, Tensor)> {
-        let cuts: Vec<(&Cut, usize, Absent)> = batch
+        let cut = |draw: &Draw| &self.examples[draw.item].cuts[draw.cut];
+        let queries: Vec<Query<'_>> = batch
             .iter()
-            .map(|draw| (&self.examples[draw.item].cuts[draw.cut], draw.voice, draw.absent))
+            .map(|draw| Query {
+                cut: cut(draw),
+                voice: draw.voice,
+                absent: draw.absent,
+            })
             .collect();
-        let bgms: Vec<&Tensor> = batch
-            .iter()
-            .map(|draw| &self.examples[draw.item].cuts[draw.cut].bgms[draw.bgm])
-            .collect();
-        Ok((self.query(&cuts)?, self.network.bgm(&Tensor::stack(&bgms, 0)?)?))
+        let bgms = batch.iter().map(|draw| cut(draw).bgms.get(draw.bgm));
+        Ok((self.query(&queries)?, self.bgm(bgms)?))
     }
 
     fn embed_validation(&self) -> Result<Option<(Tensor, Tensor)>> {
         if self.validation.is_empty() {
             return Ok(None);
         }
-        let cuts: Vec<(&Cut, usize, Absent)> =
-            self.validation.iter().map(|cut| (cut, 0, whole(cut))).collect();
-        let bgms: Option<Vec<&Tensor>> = self.validation.iter().map(|cut| cut.bgms.first()).collect();
-        let bgms = bgms.ok_or_else(|| Error::internal("a validation item has no music"))?;
-        Ok(Some((
-            self.query(&cuts)?.detach(),
-            self.network.bgm(&Tensor::stack(&bgms, 0)?)?.detach(),
-        )))
+        let queries: Vec<Query<'_>> = self
+            .validation
+            .iter()
+            .map(|cut| Query {
+                cut,
+                voice: 0,
+                absent: Absent::Nothing,
+            })
+            .collect();
+        let bgms = self.validation.iter().map(|cut| cut.bgms.first());
+        Ok(Some((self.query(&queries)?.detach(), self.bgm(bgms)?.detach())))
     }
 
     fn metric(&self) -> Metric {
@@ -168,16 +202,5 @@ impl Learner for Heads {
 
     fn width(&self) -> usize {
         self.config.d_e
-    }
-}
-
-/// What a cut lacks by itself.
-fn whole(cut: &Cut) -> Absent {
-    if cut.voices.is_empty() {
-        Absent::Voice
-    } else if cut.picture.is_none() {
-        Absent::Picture
-    } else {
-        Absent::Nothing
     }
 }
