@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use undertone::error::Result;
 use undertone::jobs::Monitor;
 use undertone::media::testing::{Synthetic, synthesise};
-use undertone::media::{self, AudioFormat};
+use undertone::media::{self, AudioFormat, Frame, FrameFit};
 
 fn folder() -> tempfile::TempDir {
     tempfile::tempdir().expect("temporary folder")
@@ -104,6 +104,113 @@ fn sound_lies_where_its_time_says() -> Result<()> {
                 assert!(distance < tolerance, "{name} {format:?} {start_s}: {distance}");
             }
         }
+    }
+    Ok(())
+}
+
+const SLOWFAST: FrameFit = FrameFit::ScaleAndCrop {
+    short_side: 256,
+    crop: 224,
+};
+
+fn frames_at(path: &Path, times_s: &[f64], fit: FrameFit) -> Result<Vec<Frame>> {
+    let mut frames = Vec::new();
+    media::sample_frames(path, times_s, fit, &Monitor::silent(), &mut |index, frame| {
+        assert_eq!(index, frames.len(), "in order");
+        frames.push(frame);
+    })?;
+    Ok(frames)
+}
+
+/// The files of `../shared/media/<folder>`; says so and is empty where it is absent.
+fn shared(folder: &str) -> Vec<PathBuf> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../shared/media")
+        .join(folder);
+    let Ok(list) = std::fs::read_dir(&path) else {
+        eprintln!("skipped: {} is not there", path.display());
+        return Vec::new();
+    };
+    let mut files: Vec<_> = list.map(|entry| entry.expect("entry").path()).collect();
+    files.sort();
+    files.retain(|file| file.extension().is_some_and(|extension| extension != "index"));
+    files
+}
+
+#[test]
+fn real_files_are_read() -> Result<()> {
+    for path in shared("video").into_iter().chain(shared("separation")) {
+        let info = media::probe(&path)?;
+        eprintln!("{}: {info:?}", path.display());
+        if !info.audio.is_empty() {
+            let started = std::time::Instant::now();
+            let samples = media::decode_audio(&path, AudioFormat::MIX, 0.0, None, &Monitor::silent())?;
+            let length_s = samples.len() as f64 / 2.0 / 44_100.0;
+            eprintln!("   sound {length_s} in {:?}", started.elapsed());
+        }
+        if !info.video.is_empty() {
+            let times: Vec<f64> = (0..64).map(|i| (f64::from(i) + 0.5) / 2.0).collect();
+            let started = std::time::Instant::now();
+            let frames = frames_at(&path, &times, SLOWFAST)?;
+            eprintln!("   64 frames in {:?}", started.elapsed());
+            assert_eq!(frames.len(), 64);
+            let started = std::time::Instant::now();
+            let thumbnails = media::thumbnails(&path, 12, 90, &Monitor::silent())?;
+            eprintln!(
+                "   thumbnails in {:?} {}x{}",
+                started.elapsed(),
+                thumbnails[0].width,
+                thumbnails[0].height
+            );
+            assert_eq!(thumbnails.len(), 12);
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn frames_are_those_shown_at_the_time() -> Result<()> {
+    let folder = folder();
+    let path = make(folder.path(), "a.webm", &Synthetic::default());
+    let all: Vec<f64> = (0..50).map(|i| f64::from(i) / 25.0).collect();
+    let every = frames_at(&path, &all, FrameFit::Height(60))?;
+    assert_eq!(
+        (every[0].width, every[0].height, every[0].rgb.len()),
+        (80, 60, 80 * 60 * 3)
+    );
+
+    // Between two frames the earlier is shown; before the first, the first; past the end, the last.
+    let between = frames_at(&path, &[0.0, 0.059, 1.0, 1.9, 5.0, 100.0], FrameFit::Height(60))?;
+    for (frame, expected) in between.iter().zip([0, 1, 25, 47, 49, 49]) {
+        assert_eq!(frame, &every[expected], "{expected}");
+    }
+    let square = frames_at(&path, &[0.5], SLOWFAST)?;
+    assert_eq!((square[0].width, square[0].height), (224, 224));
+    // The first bar of the test picture is white, the last but one red.
+    let left = &every[0].rgb[..3];
+    assert!(left.iter().all(|&value| value > 150), "{left:?}");
+    Ok(())
+}
+
+#[test]
+fn a_long_jump_shows_the_same_frame_as_decoding_up_to_it() -> Result<()> {
+    let folder = folder();
+    let what = Synthetic {
+        duration_s: 20.0,
+        picture: Some((64, 48)),
+        frame_rate: 10,
+        ..Synthetic::default()
+    };
+    for name in ["a.mkv", "a.mp4"] {
+        let path = make(folder.path(), name, &what);
+        let steps: Vec<f64> = (0..40).map(|i| f64::from(i) / 2.0 + 0.05).collect();
+        let walked = frames_at(&path, &steps, FrameFit::Height(48))?;
+        let jumped = frames_at(&path, &[18.05, 19.55], FrameFit::Height(48))?;
+        assert_eq!(jumped[0], walked[36], "{name}");
+        assert_eq!(jumped[1], walked[39], "{name}");
+        let small = media::thumbnails(&path, 5, 24, &Monitor::silent())?;
+        assert_eq!(small.len(), 5);
+        assert!(small.iter().all(|frame| (frame.width, frame.height) == (32, 24)));
     }
     Ok(())
 }

@@ -6,9 +6,10 @@ use gst::prelude::*;
 use gstreamer as gst;
 
 use super::elements;
-use super::pipeline::{clock_time, stream_ns};
+use super::gapless::Gapless;
+use super::pipeline::clock_time;
 use super::probe::probe;
-use super::source::{Kind, Source};
+use super::source::{Decoded, Kind, Source};
 use crate::error::{Error, Result};
 use crate::jobs::Monitor;
 
@@ -49,6 +50,12 @@ const SILENCE_FRAMES: u64 = 1 << 15;
 pub struct AudioReader {
     source: Source,
     format: AudioFormat,
+    length_s: Option<f64>,
+    /// What the encoder put before the sound, in seconds.
+    lead_s: f64,
+    /// The frame behind the last, where the file says that the encoder put
+    /// something behind the sound.
+    end: Option<u64>,
     /// The next frame to hand out, counted from the start of the file.
     at: u64,
     /// Frames past which a jump in time cannot be true.
@@ -87,19 +94,23 @@ impl AudioReader {
             .field("channels", format.channels as i32)
             .build();
         let mut source = Source::open(path, Kind::Sound, &convert, &caps, 4, monitor)?;
-        let rate = f64::from(format.sample_rate);
-        let horizon = source
-            .duration()
-            .map(|length| ((length.nseconds() as f64 / 1e9 + 10.0) * rate) as u64);
+        let length_s = source.length_s();
+        let gapless = Gapless::of(path, length_s);
+        let lead_s = gapless.map_or(0.0, |gapless| gapless.lead_s);
         if start_s > ROLL_IN_S {
             // Where a file cannot seek, the samples before the start are skipped.
-            source.seek(gst::SeekFlags::ACCURATE, clock_time(start_s - ROLL_IN_S), monitor)?;
+            let target_s = start_s + lead_s - ROLL_IN_S;
+            source.seek(gst::SeekFlags::ACCURATE, clock_time(target_s), monitor)?;
         }
+        let frames = |seconds: f64| (seconds * f64::from(format.sample_rate)).round() as u64;
         Ok(Self {
             source,
             format,
-            at: (start_s.max(0.0) * rate).round() as u64,
-            horizon,
+            length_s: gapless.map(|gapless| gapless.length_s).or(length_s),
+            lead_s,
+            end: gapless.map(|gapless| frames(gapless.length_s)),
+            at: frames(start_s.max(0.0)),
+            horizon: length_s.map(|length_s| frames(length_s + 10.0)),
             settled: false,
             silence: 0,
             held: Vec::new(),
@@ -109,13 +120,6 @@ impl AudioReader {
     /// The format of the samples.
     pub fn format(&self) -> AudioFormat {
         self.format
-    }
-
-    /// Length of the file in seconds, where its demuxer knows it.
-    fn length_s(&self) -> Option<f64> {
-        self.source
-            .duration()
-            .map(|length| length.nseconds() as f64 / 1e9)
     }
 
     /// Appends the next block of interleaved samples to `out` and returns how
@@ -146,46 +150,45 @@ impl AudioReader {
                 out.append(&mut self.held);
                 return Ok(frames);
             }
-            let Some(sample) = self.source.next(monitor)? else {
+            if self.end.is_some_and(|end| self.at >= end) {
+                return Ok(0);
+            }
+            let Some(decoded) = self.source.next(monitor)? else {
                 return Ok(0);
             };
-            self.place(&sample)?;
+            self.place(&decoded)?;
         }
     }
 
     /// Puts a decoded buffer where its time says: after silence, cut at the
     /// front, or right behind what came before.
-    fn place(&mut self, sample: &gst::Sample) -> Result<()> {
-        let Some(buffer) = sample.buffer() else {
-            return Ok(());
-        };
+    fn place(&mut self, decoded: &Decoded) -> Result<()> {
         let channels = self.format.channels as usize;
-        let map = buffer
+        let map = decoded
+            .buffer
             .map_readable()
             .map_err(|source| Error::internal("a decoded block cannot be read").with_source(source))?;
         let frames = (map.len() / (4 * channels)) as i64;
 
         let at = self.at as i64;
         let rate = f64::from(self.format.sample_rate);
-        let starts = buffer
-            .pts()
-            .zip(
-                sample
-                    .segment()
-                    .and_then(|segment| segment.downcast_ref::<gst::ClockTime>()),
-            )
-            .and_then(|(pts, segment)| stream_ns(segment, pts))
-            .map_or(at, |ns| (ns as f64 * 1e-9 * rate).round() as i64);
+        let starts = decoded
+            .time_ns
+            .map_or(at, |ns| ((ns as f64 * 1e-9 - self.lead_s) * rate).round() as i64);
         let believable = self.horizon.is_none_or(|horizon| starts < horizon as i64);
         let strays = !self.settled || (starts - at).abs() > (JITTER_S * rate) as i64;
         let starts = if strays && believable { starts } else { at };
 
         let cut = (at - starts).clamp(0, frames);
-        if cut < frames {
+        let over = self
+            .end
+            .map_or(0, |end| (starts + frames - end as i64).clamp(0, frames - cut));
+        if cut + over < frames {
             self.settled = true;
             self.silence = (starts - at).max(0) as u64;
+            let bytes = |frames: i64| frames as usize * channels * 4;
             self.held.extend(
-                map[cut as usize * channels * 4..]
+                map[bytes(cut)..bytes(frames - over)]
                     .chunks_exact(4)
                     .map(|bytes| f32::from_ne_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])),
             );
@@ -211,7 +214,7 @@ pub fn decode_audio(
     let wanted =
         duration_s.map(|length| (length.max(0.0) * rate).round() as usize * format.channels as usize);
     let expected_s = duration_s
-        .or_else(|| reader.length_s().map(|length| length - start_s))
+        .or_else(|| reader.length_s.map(|length| length - start_s))
         .filter(|length| *length > 0.0);
     let mut samples = Vec::new();
     while wanted.is_none_or(|wanted| samples.len() < wanted)

@@ -14,6 +14,8 @@ mod decode_video;
 mod elements;
 mod encode;
 mod follow;
+mod gapless;
+mod picture;
 mod pipeline;
 mod probe;
 mod remux;

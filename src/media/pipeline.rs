@@ -195,7 +195,9 @@ impl Pipeline {
         position: gst::ClockTime,
         monitor: &Monitor,
     ) -> Result<bool> {
-        self.poll()?;
+        while self.poll()?.is_some() {
+            // News from before the seek must not pass for its end.
+        }
         if self
             .inner
             .seek_simple(gst::SeekFlags::FLUSH | flags, position)

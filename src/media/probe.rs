@@ -9,6 +9,7 @@ use gstreamer as gst;
 use gstreamer_pbutils as gst_pbutils;
 use serde::Serialize;
 
+use super::gapless::Gapless;
 use super::pipeline::{self, Pipeline};
 use super::source::{self, Kind};
 use crate::error::{Error, Result};
@@ -105,6 +106,8 @@ pub fn probe(path: &Path) -> Result<MediaInfo> {
             end_ns as f64 / 1e9
         }
     };
+    let duration_s = Gapless::of(path, Some(duration_s)).map_or(duration_s, |gapless| gapless.length_s);
+    let duration_s = Gapless::of(path, Some(duration_s)).map_or(duration_s, |gapless| gapless.length_s);
     let seen = watch.lock();
     let container = container_caps(&parse);
     describe(path, &seen, container.as_deref(), duration_s)
@@ -228,13 +231,8 @@ impl Stream {
         self.pad.current_caps()
     }
 
-    /// The tags that the demuxer has given to this stream: its own and those of
-    /// the file.
     fn tags(&self) -> Vec<gst::TagList> {
-        (0..)
-            .map_while(|index| self.pad.sticky_event::<gst::event::Tag>(index))
-            .map(|event| event.tag_owned())
-            .collect()
+        source::pad_tags(&self.pad)
     }
 }
 

@@ -117,6 +117,32 @@ fn is_playlist(caps: &gst::Caps) -> bool {
     })
 }
 
+/// A decoded block of samples or a picture.
+#[derive(Debug, Clone)]
+pub(super) struct Decoded {
+    /// The bytes.
+    pub(super) buffer: gst::Buffer,
+    /// Their form.
+    pub(super) caps: gst::Caps,
+    /// When they are heard or seen, in nanoseconds from the start of the file;
+    /// `None` where the stream does not say.
+    pub(super) time_ns: Option<i64>,
+}
+
+impl Decoded {
+    /// Takes a sample apart. `appsink` (1.22) changes its sample in place, so
+    /// none may be kept while the next is pulled.
+    fn of(sample: &gst::Sample) -> Option<Self> {
+        let buffer = sample.buffer_owned()?;
+        let segment = sample.segment()?.downcast_ref::<gst::ClockTime>()?;
+        Some(Self {
+            time_ns: buffer.pts().and_then(|pts| pipeline::stream_ns(segment, pts)),
+            caps: sample.caps_owned()?,
+            buffer,
+        })
+    }
+}
+
 /// One decoded stream, pulled buffer by buffer.
 #[derive(Debug)]
 pub(super) struct Source {
@@ -188,7 +214,7 @@ impl Source {
     ///
     /// # Errors
     /// When decoding fails, stalls, or is cancelled.
-    pub(super) fn next(&mut self, monitor: &Monitor) -> Result<Option<gst::Sample>> {
+    pub(super) fn next(&mut self, monitor: &Monitor) -> Result<Option<Decoded>> {
         if self.ended {
             return Ok(None);
         }
@@ -196,7 +222,10 @@ impl Source {
             monitor.check()?;
             if let Some(sample) = self.sink.try_pull_sample(pipeline::SLICE) {
                 self.pipeline.moved();
-                return Ok(Some(sample));
+                if let Some(decoded) = Decoded::of(&sample) {
+                    return Ok(Some(decoded));
+                }
+                continue;
             }
             self.pipeline.poll()?;
             if self.sink.is_eos() {
@@ -222,15 +251,32 @@ impl Source {
         Ok(done)
     }
 
-    /// Length of the file, where its demuxer knows it.
-    pub(super) fn duration(&self) -> Option<gst::ClockTime> {
-        self.pipeline.inner().query_duration::<gst::ClockTime>()
+    /// Length of the file in seconds, where its demuxer knows it.
+    pub(super) fn length_s(&self) -> Option<f64> {
+        let length = self.pipeline.inner().query_duration::<gst::ClockTime>()?;
+        Some(length.nseconds() as f64 / 1e9)
+    }
+
+    /// Tags of the stream and of the file.
+    pub(super) fn tags(&self) -> Vec<gst::TagList> {
+        self.sink
+            .static_pad("sink")
+            .map(|pad| pad_tags(&pad))
+            .unwrap_or_default()
     }
 
     /// The file.
     pub(super) fn path(&self) -> &Path {
         self.pipeline.path()
     }
+}
+
+/// The tags that came down to `pad`: those of its stream and those of the file.
+pub(super) fn pad_tags(pad: &gst::Pad) -> Vec<gst::TagList> {
+    (0..)
+        .map_while(|index| pad.sticky_event::<gst::event::Tag>(index))
+        .map(|event| event.tag_owned())
+        .collect()
 }
 
 /// Links the first pad of `kind` to `decode` and says on the bus when there is
