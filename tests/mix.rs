@@ -39,10 +39,14 @@ fn speech(frames: usize) -> Vec<f32> {
     })
 }
 
+/// Levels of a voice beside music of `music_gain`.
+fn levels_of(voice: Vec<f32>, music_gain: f32) -> Result<VoiceLevels> {
+    let music = tone(voice.len() / 2, 500.0, music_gain);
+    measure_voice(&mut *source(voice), &mut *source(music), &Monitor::silent())
+}
+
 fn rms_of(samples: &[f32]) -> Vec<f32> {
-    measure_voice(&mut *source(samples.to_vec()), &Monitor::silent())
-        .expect("levels")
-        .rms
+    levels_of(samples.to_vec(), 0.0).expect("levels").rms
 }
 
 /// Four seconds: speech, traces of music, a candidate of three seconds from its middle on.
@@ -343,11 +347,14 @@ fn measuring_can_be_cancelled() {
 
 #[test]
 fn a_voice_has_a_loudness_and_what_the_separator_left_over_has_none() -> Result<()> {
-    let voice = measure_voice(&mut *source(speech(3 * RATE)), &Monitor::silent())?;
+    let voice = levels_of(speech(3 * RATE), 0.1)?;
     assert_eq!(voice.rms.len(), 300);
     assert!(voice.lufs.is_some());
-    let rest = measure_voice(&mut *source(tone(3 * RATE, 440.0, 0.001)), &Monitor::silent())?;
+    let rest = levels_of(tone(3 * RATE, 440.0, 0.001), 0.0)?;
     assert_eq!(rest.lufs, None);
+    let traces = levels_of(tone(3 * RATE, 440.0, 0.05), 0.5)?;
+    assert_eq!(traces.lufs, None, "20 dB under the music");
+    assert!(traces.rms.iter().all(|&level| level == 0.0));
     Ok(())
 }
 

@@ -70,6 +70,7 @@ pub(super) fn export(session: &Session, args: ExportArgs) -> Result<Done> {
             },
             ..MixSettings::default()
         },
+        fit_level: true,
         loudness_lufs: match args.loudness {
             None => session.settings.loudness_lufs.map(f64::from),
             Some(Loudness::Off) => None,

@@ -1,6 +1,7 @@
 //! Levels measured off line: of the voice for ducking, of a track for its place under the voice, of the mix for its
 //! loudness target.
 
+use super::ducking::voice_activity;
 use super::{DuckingCurve, MixGraph, MixSettings, RATE, SampleSource};
 use crate::error::Result;
 use crate::jobs::Monitor;
@@ -20,13 +21,22 @@ pub struct VoiceLevels {
     pub lufs: Option<f64>,
 }
 
-/// Measures a voice stem, streaming. A stem that holds only what the separator left over has no loudness.
+/// A voice stem this much quieter than the music beside it holds traces of that music and no voice-over.
+const TRACES_LU: f64 = 15.0;
+
+/// Measures the voice stem of a clip against its music (`original`), streaming. Where nobody speaks (the stem holds
+/// only what the separator left over) the levels are all zero and there is no loudness.
 ///
 /// # Errors
-/// When the stem cannot be read; cancelled.
-pub fn measure_voice(voice: &mut dyn SampleSource, monitor: &Monitor) -> Result<VoiceLevels> {
+/// When a stem cannot be read; cancelled.
+pub fn measure_voice(
+    voice: &mut dyn SampleSource,
+    original: &mut dyn SampleSource,
+    monitor: &Monitor,
+) -> Result<VoiceLevels> {
     let mut rms = Vec::with_capacity((voice.frames() / STEP_FRAMES as u64) as usize + 1);
-    let lufs = measure(voice, "Measuring the voice", monitor, &mut |samples| {
+    let stage = "Measuring the voice";
+    let lufs = measure(voice, stage, &monitor.part(0.0, 0.5), &mut |samples| {
         // A block is a whole number of steps; only the last step of all may be short.
         for step in samples.chunks(2 * STEP_FRAMES) {
             let power = step
@@ -36,13 +46,16 @@ pub fn measure_voice(voice: &mut dyn SampleSource, monitor: &Monitor) -> Result<
             rms.push((power / step.len() as f64).sqrt() as f32);
         }
     })?;
-    let speaks = super::ducking::voice_activity(&rms)
-        .iter()
-        .any(|&depth| depth > 0.0);
-    Ok(VoiceLevels {
-        rms,
-        lufs: lufs.filter(|_| speaks),
-    })
+    let music_lufs = measure(original, stage, &monitor.part(0.5, 1.0), &mut |_| {})?;
+    let traces = match (lufs, music_lufs) {
+        (Some(voice), Some(music)) => voice < music - TRACES_LU,
+        (voice, _) => voice.is_none(),
+    };
+    if traces || voice_activity(&rms).iter().all(|&depth| depth == 0.0) {
+        rms.fill(0.0);
+        return Ok(VoiceLevels { rms, lufs: None });
+    }
+    Ok(VoiceLevels { rms, lufs })
 }
 
 /// Integrated loudness of a track in LUFS; `None` for silence.
