@@ -10,6 +10,7 @@ use crate::engine::fine_tune::{Method, Scope};
 use crate::engine::index::Songs;
 use crate::error::{Error, ErrorKind};
 use crate::mix::DuckingPreset;
+use crate::networks::weights::Network;
 
 #[derive(Debug, Parser)]
 #[command(
@@ -268,6 +269,29 @@ pub(super) enum ModelsCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Run one network on given tensors, to compare numbers and time
+    Run(ModelsRunArgs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ModelsRunArgs {
+    /// slowfast, vggish, spleeter or mrcmv
+    pub(super) network: Network,
+    /// A pack's file or an official checkpoint
+    #[arg(long, value_name = "FILE")]
+    pub(super) weights: PathBuf,
+    /// Safetensors with the network's inputs
+    #[arg(long, value_name = "X.safetensors")]
+    pub(super) input: PathBuf,
+    /// Where the outputs go, as safetensors
+    #[arg(long, value_name = "Y.safetensors")]
+    pub(super) out: PathBuf,
+    /// How often to run it
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(super) repeat: u32,
+    /// Print one JSON document
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 #[derive(Debug, Args)]

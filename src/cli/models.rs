@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::Done;
-use super::args::{DoctorArgs, ModelsCommand};
+use super::args::{DoctorArgs, ModelsCommand, ModelsRunArgs};
 use super::console::{Align, Table, print, print_json};
 use super::session::Session;
 use crate::engine::Engine;
 use crate::engine::doctor;
+use crate::engine::run_network::{RunRequest, run_network};
 use crate::error::{Error, Result};
 use crate::networks::weights::Pack;
 use crate::playback;
@@ -41,6 +42,7 @@ pub(super) fn models(session: &Session, command: ModelsCommand) -> Result<Done> 
     match command {
         ModelsCommand::List { json } => list(session, json),
         ModelsCommand::Verify { packs, json } => verify(session, &packs, json),
+        ModelsCommand::Run(args) => run(session, &args),
     }
 }
 
@@ -158,6 +160,27 @@ fn verify(session: &Session, named: &[String], json: bool) -> Result<Done> {
             "{failures} of the packs cannot be used; put their files back as they were, or remove them"
         ))),
     }
+}
+
+fn run(session: &Session, args: &ModelsRunArgs) -> Result<Done> {
+    let request = RunRequest {
+        network: args.network,
+        weights: &args.weights,
+        input: &args.input,
+        out: &args.out,
+        repeat: args.repeat as usize,
+        device: session.common.device.unwrap_or(session.settings.device),
+    };
+    let report = run_network(&request, &session.monitor)?;
+    session.finish();
+    if args.json {
+        print_json(&report)?;
+    } else {
+        for (at, time) in report.runs_ms.iter().enumerate() {
+            print(&format!("run {}: {time:.1} ms on {}\n", at + 1, report.device))?;
+        }
+    }
+    Ok(Done::Found)
 }
 
 pub(super) fn doctor(session: &Session, args: DoctorArgs) -> Result<Done> {
