@@ -8,7 +8,7 @@ use undertone::jobs::Monitor;
 use undertone::media::{AudioFormat, WavWriter};
 use undertone::mix::{
     CandidateSettings, DuckingPreset, MemorySource, MixGraph, MixSettings, SampleSource, Silence, Solo,
-    StemFile, match_loudness, measure_mix, measure_track, measure_voice,
+    StemFile, VoiceLevels, match_loudness, measure_mix, measure_track, measure_voice,
 };
 
 const RATE: usize = 44_100;
