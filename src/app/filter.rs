@@ -130,7 +130,10 @@ impl Filter {
     /// The part of [`Filter::takes`] that the engine does not know.
     pub(super) fn takes_locally(&self, track: &Track) -> bool {
         let tempo = self.tempo.is_none_or(|range| {
-            track.description.tempo_bpm.is_some_and(|tempo_bpm| range.holds(tempo_bpm))
+            track
+                .description
+                .tempo_bpm
+                .is_some_and(|tempo_bpm| range.holds(tempo_bpm))
         });
         tempo && !(self.instrumental && track.has_vocals) && (track.favourite || !self.favourites)
     }
@@ -185,8 +188,20 @@ mod tests {
         };
         let none = Filter::default();
         check(none.clone(), true);
-        check(Filter { text: "sato embers".into(), ..none.clone() }, true);
-        check(Filter { text: "sato dawn".into(), ..none.clone() }, false);
+        check(
+            Filter {
+                text: "sato embers".into(),
+                ..none.clone()
+            },
+            true,
+        );
+        check(
+            Filter {
+                text: "sato dawn".into(),
+                ..none.clone()
+            },
+            false,
+        );
         check(none.with(&Part::Tag("tense".into())), true);
         check(none.with(&Part::Tag("calm".into())), false);
         check(none.with(&Part::Tempo(TempoRange::Medium)), true);
@@ -197,8 +212,16 @@ mod tests {
 
     #[test]
     fn a_part_goes_in_and_out() {
-        let filter = Filter { text: "x".into(), ..Filter::default() };
-        for part in [Part::Tag("calm".into()), Part::Tempo(TempoRange::Slow), Part::Instrumental, Part::Favourites] {
+        let filter = Filter {
+            text: "x".into(),
+            ..Filter::default()
+        };
+        for part in [
+            Part::Tag("calm".into()),
+            Part::Tempo(TempoRange::Slow),
+            Part::Instrumental,
+            Part::Favourites,
+        ] {
             let with = filter.with(&part);
             assert!(with.parts().contains(&part));
             assert_eq!(with.without(&part), filter);

@@ -109,7 +109,10 @@ impl WindowState {
         self.left_width = self.left_width.clamp(220.0, 480.0);
         self.right_width = self.right_width.clamp(290.0, 560.0);
         self.timeline_height = self.timeline_height.clamp(150.0, 420.0);
-        self.size = [self.size[0].clamp(960.0, 7680.0), self.size[1].clamp(600.0, 4320.0)];
+        self.size = [
+            self.size[0].clamp(960.0, 7680.0),
+            self.size[1].clamp(600.0, 4320.0),
+        ];
         self.epochs = self.epochs.clamp(1, 10_000);
         self
     }

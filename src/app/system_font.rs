@@ -32,7 +32,11 @@ pub(super) fn provide(request: &FallbackRequest<'_>) -> Option<FontInsert> {
     }
     static FONT: OnceLock<Option<Vec<u8>>> = OnceLock::new();
     let bytes = FONT
-        .get_or_init(|| PLACES.iter().find_map(|place| std::fs::read(Path::new(place)).ok()))
+        .get_or_init(|| {
+            PLACES
+                .iter()
+                .find_map(|place| std::fs::read(Path::new(place)).ok())
+        })
         .as_ref()?;
     Some(FontInsert::new(
         "system-cjk",

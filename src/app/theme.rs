@@ -6,8 +6,8 @@
 use std::sync::Arc;
 
 use eframe::egui::{
-    self, Color32, Context, CornerRadius, FontData, FontDefinitions, FontFamily, FontId, Margin, Shadow, Stroke,
-    Style, TextStyle, Theme, Ui, Vec2, Visuals, style::WidgetVisuals, vec2,
+    self, Color32, Context, CornerRadius, FontData, FontDefinitions, FontFamily, FontId, Margin, Shadow,
+    Stroke, Style, TextStyle, Theme, Ui, Vec2, Visuals, style::WidgetVisuals, vec2,
 };
 
 use crate::settings::ThemeChoice;
@@ -56,7 +56,10 @@ impl Tokens {
     }
 }
 
-#[allow(clippy::disallowed_methods, reason = "the tokens are the one home of raw colours")]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "the tokens are the one home of raw colours"
+)]
 const fn hex(rgb: u32) -> Color32 {
     Color32::from_rgb((rgb >> 16) as u8, (rgb >> 8) as u8, rgb as u8)
 }
@@ -167,8 +170,14 @@ pub(super) fn apply(ctx: &Context, choice: ThemeChoice) {
 fn fonts() -> FontDefinitions {
     let mut fonts = FontDefinitions::default();
     for (name, bytes) in [
-        ("inter", include_bytes!("../../assets/fonts/Inter-Regular.otf").as_slice()),
-        ("inter-semibold", include_bytes!("../../assets/fonts/Inter-SemiBold.otf").as_slice()),
+        (
+            "inter",
+            include_bytes!("../../assets/fonts/Inter-Regular.otf").as_slice(),
+        ),
+        (
+            "inter-semibold",
+            include_bytes!("../../assets/fonts/Inter-SemiBold.otf").as_slice(),
+        ),
     ] {
         fonts
             .font_data

@@ -59,11 +59,6 @@ impl History {
         true
     }
 
-    /// Changes the edit without a step: what the program finds out by itself, such as a level.
-    pub fn amend(&mut self, change: impl FnOnce(&mut Edit)) {
-        change(&mut self.present);
-    }
-
     /// Steps back; returns what was undone.
     pub fn undo(&mut self) -> Option<String> {
         let Step { label, before } = self.past.pop()?;

@@ -1,0 +1,327 @@
+//! Teaching the model one's own taste: the corpus, the form, the live curves, the pack that comes out.
+
+use eframe::egui::{
+    self, Align, Button, DragValue, Frame, Grid, Layout, Margin, RichText, ScrollArea, Stroke, TextEdit, Ui,
+    vec2,
+};
+use egui_plot::{Line, Plot, PlotPoints};
+
+use super::{Commands, status};
+use crate::app::command::Command;
+use crate::app::session::State;
+use crate::app::theme::{self, Tokens};
+use crate::app::widgets::choice::drop_down;
+use crate::app::words;
+use crate::engine::fine_tune::{EpochReport, FineTuneReport, Scope};
+
+pub(super) fn training_ui(ui: &mut Ui, state: &State, commands: &mut Commands) {
+    let tokens = theme::tokens(ui);
+    ScrollArea::vertical()
+        .id_salt("training")
+        .auto_shrink(false)
+        .show(ui, |ui| {
+            Frame::new()
+                .inner_margin(Margin::symmetric(14, 12))
+                .show(ui, |ui| {
+                    ui.label(RichText::new("Teach it your taste").font(theme::heading()));
+                    ui.add(egui::Label::new(RichText::new(summary(state)).color(tokens.muted)).wrap());
+                    form_ui(ui, state, commands);
+                    if let Some(problem) = &state.training.problem {
+                        ui.label(RichText::new(problem).color(tokens.error));
+                    }
+                    run_ui(ui, state, commands);
+                    if !state.training.curve.is_empty() {
+                        recall_card(ui, state, tokens);
+                        loss_card(ui, state, tokens);
+                    }
+                    if let Some(report) = &state.training.report {
+                        report_ui(ui, report, state, commands);
+                    }
+                });
+        });
+}
+
+/// What is known of the corpus, in a line.
+fn summary(state: &State) -> String {
+    if state.training.checking {
+        return "Looking the corpus over…".to_owned();
+    }
+    match &state.training.corpus {
+        None if state.window.corpus.trim().is_empty() => {
+            "Choose a corpus: a folder with finished videos and their corpus.json.".to_owned()
+        }
+        None => "The corpus is looked over when training starts.".to_owned(),
+        Some(corpus) => {
+            let usable = corpus.train + corpus.val + corpus.test;
+            let all = usable + corpus.rejected.len();
+            let look = match corpus.rejected.len() {
+                0 => String::new(),
+                1 => " · 1 needs a look".to_owned(),
+                many => format!(" · {many} need a look"),
+            };
+            format!("{} · {usable} understood{look}", words::count(all, "video"))
+        }
+    }
+}
+
+fn form_ui(ui: &mut Ui, state: &State, commands: &mut Commands) {
+    let window = &state.window;
+    let running = state.training.job.is_some();
+    ui.add_enabled_ui(!running, |ui| {
+        ui.horizontal(|ui| {
+            let mut text = window.corpus.clone();
+            let width = ui.available_width() - 92.0;
+            let field = TextEdit::singleline(&mut text)
+                .hint_text("Corpus folder")
+                .desired_width(width);
+            if ui
+                .add(field.margin(vec2(8.0, 5.0)))
+                .accessible_name("Corpus folder")
+                .changed()
+            {
+                commands.push(Command::SetCorpus(text));
+            }
+            if ui.button("Choose…").clicked() {
+                commands.push(Command::ChooseCorpus);
+            }
+        });
+        Grid::new("training form")
+            .num_columns(2)
+            .spacing(vec2(12.0, 8.0))
+            .show(ui, |ui| {
+                let scopes = [Scope::Heads, Scope::Last, Scope::All]
+                    .map(|scope| (scope, scope_word(scope).to_owned()));
+                let label = ui.label("Learns");
+                if let Some(scope) = drop_down(ui, "Scope", window.scope, &scopes, 150.0, Some(label.id)) {
+                    commands.push(Command::SetScope(scope));
+                }
+                ui.end_row();
+                let label = ui.label("Epochs");
+                let mut epochs = window.epochs;
+                if ui
+                    .add(DragValue::new(&mut epochs).range(1..=10_000))
+                    .labelled_by(label.id)
+                    .changed()
+                {
+                    commands.push(Command::SetEpochs(epochs));
+                }
+                ui.end_row();
+                let label = ui.label("Seed");
+                let mut seed = window.seed;
+                if ui.add(DragValue::new(&mut seed)).labelled_by(label.id).changed() {
+                    commands.push(Command::SetSeed(seed));
+                }
+                ui.end_row();
+                let label = ui.label("Model name");
+                let mut name = window.pack_name.clone();
+                if ui
+                    .add(TextEdit::singleline(&mut name).desired_width(150.0))
+                    .labelled_by(label.id)
+                    .changed()
+                {
+                    commands.push(Command::SetPackName(name));
+                }
+                ui.end_row();
+            });
+    });
+    if let Some(corpus) = state
+        .training
+        .corpus
+        .as_ref()
+        .filter(|corpus| !corpus.rejected.is_empty())
+    {
+        rejected_ui(ui, &corpus.rejected);
+    }
+}
+
+fn scope_word(scope: Scope) -> &'static str {
+    match scope {
+        Scope::Heads => "the heads (minutes)",
+        Scope::Last => "heads and last stages",
+        Scope::All => "everything (hours)",
+    }
+}
+
+fn rejected_ui(ui: &mut Ui, rejected: &[(String, String)]) {
+    let title = format!("{} left out, and why", words::count(rejected.len(), "video"));
+    egui::CollapsingHeader::new(title)
+        .id_salt("rejected")
+        .show(ui, |ui| {
+            for (id, reason) in rejected {
+                ui.label(theme::small_text(format!("{id}: {reason}")).color(theme::tokens(ui).muted));
+            }
+        });
+}
+
+fn run_ui(ui: &mut Ui, state: &State, commands: &mut Commands) {
+    let tokens = theme::tokens(ui);
+    if let Some(id) = state.training.job {
+        if let Some(job) = state.jobs.iter().find(|job| job.id == id) {
+            ui.horizontal(|ui| {
+                status::progress_bar(ui, job, 100.0);
+                ui.add(
+                    egui::Label::new(theme::small_text(status::job_words(job)).color(tokens.muted))
+                        .truncate(),
+                );
+            });
+        }
+        if ui.add(Button::new("Cancel training")).clicked() {
+            commands.push(Command::StopTraining);
+        }
+        return;
+    }
+    let start = Command::StartTraining;
+    let button = if state.has_clip() && state.candidate().is_some() {
+        // One primary action on screen: with music in the mix that is the export.
+        Button::new("Start training")
+    } else {
+        theme::primary_button(tokens, "Start training")
+    };
+    let response = ui.add_enabled(start.enabled(state), button);
+    if response
+        .on_disabled_hover_text("Choose a corpus folder first")
+        .clicked()
+    {
+        commands.push(start);
+    }
+}
+
+fn card(ui: &mut Ui, title: &str, right: &str, add: impl FnOnce(&mut Ui)) {
+    let tokens = theme::tokens(ui);
+    Frame::new()
+        .fill(tokens.raised)
+        .stroke(Stroke::new(1.0, tokens.line))
+        .corner_radius(theme::CARD_RADIUS)
+        .inner_margin(Margin::same(10))
+        .show(ui, |ui| {
+            ui.set_width(ui.available_width());
+            ui.horizontal(|ui| {
+                ui.label(theme::strong_text(title));
+                ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+                    ui.label(RichText::new(right).color(tokens.muted));
+                });
+            });
+            add(ui);
+        });
+}
+
+fn recall_card(ui: &mut Ui, state: &State, tokens: &Tokens) {
+    let curve = &state.training.curve;
+    let last = curve.last().copied();
+    let right = last
+        .map(|last| format!("{} / {}", last.epoch, last.epochs))
+        .unwrap_or_default();
+    card(ui, "Recall on held-out videos", &right, |ui| {
+        let r10 = points(curve, |epoch| epoch.validation_r10);
+        let r1 = points(curve, |epoch| epoch.validation_r1);
+        if r10.is_empty() && r1.is_empty() {
+            ui.label(theme::small_text("Too few held-out videos to measure it").color(tokens.muted));
+            return;
+        }
+        plot("recall", 120.0, Some((0.0, 100.0))).show(ui, |plot| {
+            plot.line(
+                Line::new("R@10", PlotPoints::from(r10))
+                    .color(tokens.accent)
+                    .width(1.8),
+            );
+            plot.line(
+                Line::new("R@1", PlotPoints::from(r1))
+                    .color(tokens.voice)
+                    .width(1.8),
+            );
+        });
+        ui.horizontal(|ui| {
+            let percent = |value: Option<f64>| value.map_or("–".to_owned(), |value| format!("{value:.0}"));
+            let r10 = percent(last.and_then(|last| last.validation_r10));
+            let r1 = percent(last.and_then(|last| last.validation_r1));
+            legend(ui, tokens.accent, &format!("R@10 {r10}"));
+            legend(ui, tokens.voice, &format!("R@1 {r1}"));
+            if let Some(first) = curve.first().filter(|first| first.epoch == 0) {
+                let text = format!(
+                    "before {} / {}",
+                    percent(first.validation_r10),
+                    percent(first.validation_r1)
+                );
+                ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+                    ui.label(theme::small_text(text).color(tokens.muted));
+                });
+            }
+        });
+    });
+}
+
+fn legend(ui: &mut Ui, colour: egui::Color32, text: &str) {
+    let (rect, _) = ui.allocate_exact_size(vec2(8.0, 8.0), egui::Sense::hover());
+    ui.painter().circle_filled(rect.center(), 4.0, colour);
+    ui.label(theme::small_text(text).color(colour));
+}
+
+fn loss_card(ui: &mut Ui, state: &State, tokens: &Tokens) {
+    let curve = &state.training.curve;
+    let margin = curve
+        .last()
+        .map(|last| format!("margin {:.0}", last.margin))
+        .unwrap_or_default();
+    card(ui, "Loss", &margin, |ui| {
+        // The state before training has no loss of its own.
+        let loss = points(curve, |epoch| {
+            Some(epoch.loss).filter(|loss| epoch.epoch > 0 && loss.is_finite())
+        });
+        plot("loss", 80.0, None).show(ui, |plot| {
+            plot.line(
+                Line::new("loss", PlotPoints::from(loss))
+                    .color(tokens.original)
+                    .width(1.6),
+            );
+        });
+    });
+}
+
+fn points(curve: &[EpochReport], value: impl Fn(&EpochReport) -> Option<f64>) -> Vec<[f64; 2]> {
+    curve
+        .iter()
+        .filter_map(|epoch| Some([epoch.epoch as f64, value(epoch)?]))
+        .collect()
+}
+
+fn plot(name: &'static str, height: f32, range: Option<(f64, f64)>) -> Plot<'static> {
+    let plot = Plot::new(name)
+        .height(height)
+        .allow_drag(false)
+        .allow_zoom(false)
+        .allow_scroll(false)
+        .allow_boxed_zoom(false)
+        .show_background(false)
+        .show_grid([false, true])
+        .show_axes([false, true])
+        .include_x(0.0);
+    match range {
+        Some((low, high)) => plot.include_y(low).include_y(high),
+        None => plot,
+    }
+}
+
+fn report_ui(ui: &mut Ui, report: &FineTuneReport, state: &State, commands: &mut Commands) {
+    let tokens = theme::tokens(ui);
+    ui.label(theme::strong_text("Done"));
+    let mut text = format!(
+        "{} used, pairs {}.",
+        words::count(report.used, "video"),
+        report.pairing
+    );
+    if let (Some(before), Some(after)) = (&report.before, &report.after) {
+        text = format!("{text} R@10 {:.0} before, {:.0} after.", before.r10, after.r10);
+    }
+    ui.label(RichText::new(text).color(tokens.muted));
+    if !report.rejected.is_empty() {
+        rejected_ui(ui, &report.rejected);
+    }
+    if let Some(pack) = &state.training.pack {
+        if state.settings.pack == *pack {
+            ui.label(RichText::new("This model is in use").color(tokens.good));
+        } else if ui.button("Use this model").clicked() {
+            commands.push(Command::UsePack(pack.clone()));
+        }
+    }
+    ui.label(theme::small_text(report.pack.display().to_string()).color(tokens.dim));
+}

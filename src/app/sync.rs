@@ -1,0 +1,234 @@
+//! Keeps the player and the decoder in step with the state, once a frame.
+
+use eframe::egui;
+
+use super::App;
+use super::candidates::{CandidateKey, Silence};
+use super::session::{Candidate, ClipSound, Transport};
+use crate::engine::export::bed_gain_db;
+use crate::library::TrackId;
+use crate::media::Frame;
+use crate::mix::{DuckingCurve, DuckingPreset, MemorySource, MixGraph, MixSettings, SampleSource, Solo};
+
+/// Decodings of neighbours that may run at once.
+const PRELOADS: usize = 2;
+
+/// What the player was last given.
+#[derive(Default)]
+pub(super) struct Mixed {
+    settings: Option<MixSettings>,
+    candidate: Option<CandidateKey>,
+    ducking: Option<(u64, DuckingPreset)>,
+    /// Candidates that cannot be decoded, so that none is tried again and again.
+    pub failed: Vec<CandidateKey>,
+}
+
+impl App {
+    /// Reads the clock and the meters, and brings the picture up to them.
+    pub(super) fn follow_player(&mut self, ctx: &egui::Context) {
+        let fall = (-f64::from(ctx.input(|input| input.stable_dt)) * 6.0).exp() as f32;
+        let before = self.state.transport.levels;
+        let taken = self.player.take_levels();
+        let mut levels = [0.0; 4];
+        for (level, (now, then)) in levels.iter_mut().zip(taken.into_iter().zip(before)) {
+            *level = now.max(if then < 1e-3 { 0.0 } else { then * fall });
+        }
+        if levels.iter().any(|level| *level > 0.0) && !self.player.is_playing() {
+            ctx.request_repaint();
+        }
+        self.state.transport = Transport {
+            position_s: self.player.position_s(),
+            duration_s: self.player.duration_s(),
+            playing: self.player.is_playing(),
+            rate: self.state.transport.rate,
+            levels,
+            output: self.player.output(),
+        };
+        self.follow_picture(ctx);
+    }
+
+    fn follow_picture(&mut self, ctx: &egui::Context) {
+        let (Some(follower), Some(clip)) = (&self.follower, &mut self.state.clip) else {
+            return;
+        };
+        follower.follow(self.state.transport.position_s, self.state.transport.playing);
+        if let Some(error) = follower.take_error() {
+            self.state.notes.error(error.to_string());
+        }
+        if let Some(frame) = follower.take_frame() {
+            let image = image_of(&frame.frame);
+            match &mut clip.picture {
+                Some(texture) => texture.set(image, egui::TextureOptions::LINEAR),
+                None => clip.picture = Some(ctx.load_texture("picture", image, egui::TextureOptions::LINEAR)),
+            }
+        }
+    }
+
+    /// Puts a silent clip of the right length in, so that the clock runs before any sound is there.
+    pub(super) fn load_silence(&mut self, duration_s: f64) {
+        let silence = Silence::of(duration_s);
+        self.load_graph(MixGraph::new(Box::new(silence), Box::new(silence), Vec::new()));
+    }
+
+    /// Puts the sound as it is in, to be heard until it is separated.
+    pub(super) fn load_preview(&mut self, samples: std::sync::Arc<[f32]>) {
+        let source = MemorySource::new(samples);
+        let silence = Silence {
+            frames: source.frames(),
+        };
+        self.load_graph(MixGraph::new(Box::new(source), Box::new(silence), Vec::new()));
+    }
+
+    /// Changes what plays without moving the clock.
+    pub(super) fn load_graph(&mut self, graph: MixGraph) {
+        let (position_s, playing) = (self.player.position_s(), self.player.is_playing());
+        self.player.load(graph);
+        self.mixed.settings = None;
+        self.mixed.candidate = None;
+        if position_s > 0.0 {
+            self.player.seek(position_s);
+        }
+        if playing {
+            self.player.set_playing(true);
+        }
+    }
+
+    /// The mix with `candidate` in it, at the level that fits under this voice.
+    pub(super) fn settings_with(&self, candidate: Option<&Candidate>) -> MixSettings {
+        let mut settings = self.state.history.edit().mix;
+        settings.solo = Solo::None;
+        if let Some(candidate) = candidate {
+            let voice_lufs = self
+                .state
+                .clip
+                .as_ref()
+                .and_then(|clip| clip.stems())
+                .and_then(|stems| stems.voice.loudness_lufs);
+            let track_lufs = self
+                .state
+                .library
+                .track(TrackId(candidate.track_id))
+                .and_then(|track| track.loudness_lufs);
+            settings.candidate.in_point_s = candidate.in_point_s;
+            // The user's own trim stands on top of the level that fits.
+            settings.candidate.gain_db += bed_gain_db(voice_lufs, track_lufs);
+        }
+        settings
+    }
+
+    /// Gives the player what changed since it was last told.
+    pub(super) fn sync_mix(&mut self) {
+        if self.state.clip.is_none() {
+            return;
+        }
+        let candidate = self.state.candidate();
+        let settings = MixSettings {
+            solo: self.state.solo,
+            ..self.settings_with(candidate.as_ref())
+        };
+        self.sync_candidate(candidate.as_ref());
+        if self.mixed.settings != Some(settings) {
+            self.player.set_settings(settings);
+            self.mixed.settings = Some(settings);
+        }
+        self.sync_ducking(settings.ducking);
+        self.preload();
+    }
+
+    fn sync_candidate(&mut self, candidate: Option<&Candidate>) {
+        let clip_s = self.clip_s();
+        let key = candidate.map(|candidate| CandidateKey::of(candidate, clip_s));
+        let failed = key.as_ref().is_some_and(|key| self.mixed.failed.contains(key));
+        if key == self.mixed.candidate {
+            self.state.candidate_loading = false;
+            return;
+        }
+        let ready = key.as_ref().and_then(|key| self.candidates.get(key));
+        self.state.candidate_loading = key.is_some() && ready.is_none() && !failed;
+        if let Some(excerpt) = ready {
+            // The place in the track goes in with the track, or the new one sounds from the old place for a moment.
+            let settings = MixSettings {
+                solo: self.state.solo,
+                ..self.settings_with(candidate)
+            };
+            self.player.set_settings(settings);
+            self.mixed.settings = Some(settings);
+            self.player.set_candidate(Some(Box::new(excerpt)));
+            self.mixed.candidate = key;
+        } else {
+            if self.mixed.candidate.take().is_some() {
+                self.player.set_candidate(None);
+            }
+            if let Some(candidate) = candidate.filter(|_| !failed) {
+                self.start_candidate(candidate, clip_s);
+            }
+        }
+    }
+
+    /// The curve on the timeline.
+    fn sync_ducking(&mut self, preset: DuckingPreset) {
+        let wanted = (self.state.session, preset);
+        let Some(ClipSound::Separated(stems)) = self.state.clip.as_ref().map(|clip| &clip.sound) else {
+            if self.mixed.ducking.take().is_some() {
+                self.state.ducking = DuckingCurve::default();
+            }
+            return;
+        };
+        if self.mixed.ducking != Some(wanted) {
+            self.state.ducking = DuckingCurve::new(&stems.voice.rms, preset);
+            self.mixed.ducking = Some(wanted);
+        }
+    }
+
+    /// Decodes the neighbours of the selected suggestion, so that the next switch is heard at once.
+    fn preload(&mut self) {
+        let rows = &self.state.suggestions.rows;
+        let around: Vec<usize> = match self.state.suggestions.selected {
+            Some(at) => [Some(at), Some(at + 1), at.checked_sub(1), Some(at + 2)]
+                .into_iter()
+                .flatten()
+                .collect(),
+            None => vec![0, 1],
+        };
+        let clip_s = self.clip_s();
+        let missing: Vec<Candidate> = around
+            .into_iter()
+            .filter_map(|at| rows.get(at))
+            .map(|suggestion| self.state.candidate_of(suggestion))
+            .filter(|candidate| {
+                let key = CandidateKey::of(candidate, clip_s);
+                !self.candidates.has(&key) && !self.mixed.failed.contains(&key)
+            })
+            .collect();
+        for candidate in missing {
+            let busy = self
+                .runner
+                .jobs()
+                .iter()
+                .filter(|job| job.is_running())
+                .filter(|job| matches!(self.tasks.get(&job.id), Some(super::work::Task::Candidate(_))))
+                .count();
+            if busy >= PRELOADS {
+                return;
+            }
+            self.start_candidate(&candidate, clip_s);
+        }
+    }
+
+    fn clip_s(&self) -> f64 {
+        self.state
+            .clip
+            .as_ref()
+            .map_or(0.0, super::session::Clip::duration_s)
+    }
+}
+
+/// Packed RGB as a texture's pixels.
+pub(super) fn image_of(frame: &Frame) -> egui::ColorImage {
+    let size = [frame.width as usize, frame.height as usize];
+    if frame.rgb.len() == size[0] * size[1] * 3 {
+        egui::ColorImage::from_rgb(size, &frame.rgb)
+    } else {
+        egui::ColorImage::filled(size, egui::Color32::BLACK)
+    }
+}

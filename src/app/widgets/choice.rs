@@ -1,0 +1,50 @@
+//! A drop-down with its name before it.
+
+use eframe::egui::{self, Ui};
+
+use crate::app::theme;
+
+/// Shows `name` and a drop-down of `options`; returns the option that was chosen now.
+pub(in crate::app) fn choice<T: PartialEq + Copy>(
+    ui: &mut Ui,
+    name: &str,
+    current: T,
+    options: &[(T, String)],
+) -> Option<T> {
+    let label = ui.label(egui::RichText::new(name).color(theme::tokens(ui).muted));
+    drop_down(ui, name, current, options, 0.0, Some(label.id))
+}
+
+/// The drop-down alone; `name` is for assistive technology, `width` in points (0 = as wide as needed).
+pub(in crate::app) fn drop_down<T: PartialEq + Copy>(
+    ui: &mut Ui,
+    name: &str,
+    current: T,
+    options: &[(T, String)],
+    width: f32,
+    label: Option<egui::Id>,
+) -> Option<T> {
+    let text = options
+        .iter()
+        .find(|(option, _)| *option == current)
+        .map_or("–", |(_, text)| text.as_str());
+    let mut chosen = None;
+    let mut combo = egui::ComboBox::from_id_salt(name)
+        .selected_text(text)
+        .height(420.0);
+    if width > 0.0 {
+        combo = combo.width(width).truncate();
+    }
+    let shown = combo.show_ui(ui, |ui| {
+        for (option, text) in options {
+            if ui.selectable_label(*option == current, text.as_str()).clicked() {
+                chosen = Some(*option);
+            }
+        }
+    });
+    match label {
+        Some(id) => shown.response.labelled_by(id),
+        None => shown.response.accessible_name(name),
+    };
+    chosen.filter(|option| *option != current)
+}
