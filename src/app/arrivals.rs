@@ -212,7 +212,7 @@ impl App {
         let Some(clip) = &mut self.state.clip else {
             return;
         };
-        let rms = separated.stems.voice.rms.clone();
+        let rms = separated.stems.levels.rms.clone();
         clip.sound = ClipSound::Separated(Box::new(separated.stems));
         self.load_graph(MixGraph::new(
             Box::new(separated.voice_source),

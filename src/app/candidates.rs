@@ -142,30 +142,6 @@ impl Candidates {
     }
 }
 
-/// Silence of a given length: the clip before its sound is there.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Silence {
-    pub frames: u64,
-}
-
-impl Silence {
-    pub(super) fn of(duration_s: f64) -> Self {
-        Self {
-            frames: (duration_s.max(0.0) * f64::from(AudioFormat::MIX.sample_rate)).round() as u64,
-        }
-    }
-}
-
-impl SampleSource for Silence {
-    fn frames(&self) -> u64 {
-        self.frames
-    }
-
-    fn read_at(&mut self, _at: u64, out: &mut [f32]) {
-        out.fill(0.0);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -13,6 +13,7 @@ use super::command::Command;
 use super::filter::Filter;
 use super::notes::Notes;
 use super::state::WindowState;
+use super::stems::Stems;
 use crate::engine::Engine;
 use crate::engine::corpus::CorpusReport;
 use crate::engine::fine_tune::{EpochReport, FineTuneReport};
@@ -160,24 +161,6 @@ pub(super) enum ClipSound {
     Separating,
     Separated(Box<Stems>),
     Failed(String),
-}
-
-/// What the timeline and the mix need of the stems.
-#[derive(Debug, Clone)]
-pub(super) struct Stems {
-    pub voice: StemProfile,
-    pub original: StemProfile,
-}
-
-/// One stem, measured.
-#[derive(Debug, Clone, Default)]
-pub(super) struct StemProfile {
-    /// Largest magnitude per bucket, 0..=1, evenly over the stem.
-    pub peaks: Vec<f32>,
-    /// Linear RMS per 10 ms.
-    pub rms: Vec<f32>,
-    /// Integrated loudness; `None` for silence.
-    pub loudness_lufs: Option<f64>,
 }
 
 /// The player, as it was at the start of this frame.

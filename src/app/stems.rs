@@ -1,111 +1,91 @@
-//! What the window measures of a stem: peaks to draw, levels to duck by, loudness to match.
+//! What the window measures of the stems: peaks to draw, levels to duck and to match by.
 
-use std::path::Path;
-
-use super::session::StemProfile;
-use crate::error::Result;
+use crate::engine::separate::StemFiles;
+use crate::error::{Error, Result};
 use crate::jobs::Monitor;
-use crate::media::WavReader;
-use crate::signal::loudness::Meter;
+use crate::mix::{SampleSource, StemFile, VoiceLevels, measure_voice};
 
 /// Peaks kept of a stem.
 const BUCKETS: u64 = 2400;
-/// Seconds of one RMS value.
-const STEP_S: f64 = 0.01;
-/// Frames read at a time.
-const BLOCK: usize = 44_100;
 
-/// Reads the WAV file of a stem once, block by block.
+/// The stems of a clip, measured.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Stems {
+    /// Largest magnitudes of the voice, 0..=1, evenly over the stem.
+    pub voice_peaks: Vec<f32>,
+    /// As `voice_peaks`, of the original music.
+    pub original_peaks: Vec<f32>,
+    /// What the voice ducks by and how loud it is.
+    pub levels: VoiceLevels,
+}
+
+/// Reads both stems once, block by block.
 ///
 /// # Errors
-/// When the file is no stem or the disk fails; cancelled.
-pub(super) fn profile(path: &Path, monitor: &Monitor) -> Result<StemProfile> {
-    let mut reader = WavReader::open(path)?;
-    let format = reader.format();
-    let channels = format.channels as usize;
-    let frames = reader.frames();
-    let mut meter = Meter::new(format.sample_rate, format.channels)?;
-    let mut gauge = Gauge::new(frames, (f64::from(format.sample_rate) * STEP_S).round() as u64);
-    let mut at = 0;
-    while at < frames {
-        monitor.check()?;
-        let taken = BLOCK.min((frames - at) as usize);
-        let mut block = vec![0.0_f32; taken * channels];
-        reader.read_at(at, &mut block)?;
-        meter.add(&block)?;
-        for frame in block.chunks_exact(channels) {
-            gauge.add(frame);
-        }
-        at += taken as u64;
-    }
-    Ok(gauge.profile(meter.integrated_lufs()))
+/// When a file is no stem or the disk fails; cancelled.
+pub(super) fn measure(files: &StemFiles, monitor: &Monitor) -> Result<Stems> {
+    let mut voice = Tapped::new(StemFile::open(&files.voice)?);
+    let mut original = Tapped::new(StemFile::open(&files.bgm)?);
+    let levels = measure_voice(&mut voice, &mut original, monitor)?;
+    Ok(Stems {
+        voice_peaks: voice.peaks,
+        original_peaks: original.peaks,
+        levels,
+    })
 }
 
-/// Peaks and RMS of frames that come one after another.
-struct Gauge {
-    frames: u64,
-    step: u64,
-    at: u64,
+/// A source that keeps the peaks of what is read through it.
+struct Tapped<S> {
+    source: S,
     peaks: Vec<f32>,
-    rms: Vec<f32>,
-    squares: f64,
 }
 
-impl Gauge {
-    fn new(frames: u64, step: u64) -> Self {
+impl<S: SampleSource> Tapped<S> {
+    fn new(source: S) -> Self {
+        let buckets = BUCKETS.min(source.frames().max(1));
         Self {
-            frames: frames.max(1),
-            step: step.max(1),
-            at: 0,
-            peaks: vec![0.0; BUCKETS.min(frames.max(1)) as usize],
-            rms: Vec::with_capacity((frames / step.max(1) + 1) as usize),
-            squares: 0.0,
+            source,
+            peaks: vec![0.0; buckets as usize],
+        }
+    }
+}
+
+impl<S: SampleSource> SampleSource for Tapped<S> {
+    fn frames(&self) -> u64 {
+        self.source.frames()
+    }
+
+    fn read_at(&mut self, at: u64, out: &mut [f32]) {
+        self.source.read_at(at, out);
+        let frames = self.source.frames().max(1);
+        for (frame, samples) in (at..frames).zip(out.as_chunks::<2>().0) {
+            let bucket = (frame * self.peaks.len() as u64 / frames) as usize;
+            let peak = samples[0].abs().max(samples[1].abs());
+            self.peaks[bucket] = self.peaks[bucket].max(peak);
         }
     }
 
-    fn add(&mut self, frame: &[f32]) {
-        let bucket = (self.at.min(self.frames - 1) * self.peaks.len() as u64 / self.frames) as usize;
-        let peak = frame.iter().fold(0.0_f32, |peak, sample| peak.max(sample.abs()));
-        self.peaks[bucket] = self.peaks[bucket].max(peak);
-        let power: f64 = frame.iter().map(|sample| f64::from(sample * sample)).sum();
-        self.squares += power / frame.len().max(1) as f64;
-        self.at += 1;
-        if self.at.is_multiple_of(self.step) {
-            self.rms.push((self.squares / self.step as f64).sqrt() as f32);
-            self.squares = 0.0;
-        }
-    }
-
-    fn profile(mut self, loudness_lufs: Option<f64>) -> StemProfile {
-        let rest = self.at % self.step;
-        if rest > 0 {
-            self.rms.push((self.squares / rest as f64).sqrt() as f32);
-        }
-        StemProfile {
-            peaks: self.peaks,
-            rms: self.rms,
-            loudness_lufs,
-        }
+    fn take_error(&mut self) -> Option<Error> {
+        self.source.take_error()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mix::MemorySource;
 
     #[test]
-    fn a_constant_has_its_own_level_everywhere() {
-        let mut gauge = Gauge::new(1000, 441);
-        (0..1000).for_each(|_| gauge.add(&[0.5, -0.5]));
-        let profile = gauge.profile(None);
-        assert_eq!(profile.rms.len(), 3);
-        assert!(profile.rms.iter().all(|rms| (rms - 0.5).abs() < 1e-6));
-        assert!(profile.peaks.iter().all(|peak| *peak == 0.5));
-    }
-
-    #[test]
-    fn nothing_is_nothing() {
-        let profile = Gauge::new(0, 441).profile(None);
-        assert!(profile.rms.is_empty() && profile.peaks == [0.0]);
+    fn peaks_lie_where_the_sound_was() {
+        let mut samples = vec![0.0_f32; 2 * 4800];
+        samples[2 * 2400] = -0.5;
+        let mut tapped = Tapped::new(MemorySource::new(samples.into()));
+        let mut block = vec![0.0; 2 * 1000];
+        for at in (0..5000).step_by(1000) {
+            tapped.read_at(at, &mut block);
+        }
+        assert_eq!(tapped.peaks.len(), 2400);
+        assert_eq!(tapped.peaks[1200], 0.5);
+        assert_eq!(tapped.peaks.iter().filter(|peak| **peak > 0.0).count(), 1);
     }
 }

@@ -3,12 +3,14 @@
 use eframe::egui;
 
 use super::App;
-use super::candidates::{CandidateKey, Silence};
+use super::candidates::CandidateKey;
 use super::session::{Candidate, ClipSound, Transport};
 use crate::engine::export::bed_gain_db;
 use crate::library::TrackId;
-use crate::media::Frame;
-use crate::mix::{DuckingCurve, DuckingPreset, MemorySource, MixGraph, MixSettings, SampleSource, Solo};
+use crate::media::{AudioFormat, Frame};
+use crate::mix::{
+    DuckingCurve, DuckingPreset, MemorySource, MixGraph, MixSettings, SampleSource, Silence, Solo,
+};
 
 /// Decodings of neighbours that may run at once.
 const PRELOADS: usize = 2;
@@ -66,16 +68,15 @@ impl App {
 
     /// Puts a silent clip of the right length in, so that the clock runs before any sound is there.
     pub(super) fn load_silence(&mut self, duration_s: f64) {
-        let silence = Silence::of(duration_s);
+        let frames = (duration_s.max(0.0) * f64::from(AudioFormat::MIX.sample_rate)).round() as u64;
+        let silence = Silence::new(frames);
         self.load_graph(MixGraph::new(Box::new(silence), Box::new(silence), Vec::new()));
     }
 
     /// Puts the sound as it is in, to be heard until it is separated.
     pub(super) fn load_preview(&mut self, samples: std::sync::Arc<[f32]>) {
         let source = MemorySource::new(samples);
-        let silence = Silence {
-            frames: source.frames(),
-        };
+        let silence = Silence::new(source.frames());
         self.load_graph(MixGraph::new(Box::new(source), Box::new(silence), Vec::new()));
     }
 
@@ -103,7 +104,7 @@ impl App {
                 .clip
                 .as_ref()
                 .and_then(|clip| clip.stems())
-                .and_then(|stems| stems.voice.loudness_lufs);
+                .and_then(|stems| stems.levels.lufs);
             let track_lufs = self
                 .state
                 .library
@@ -175,7 +176,7 @@ impl App {
             return;
         };
         if self.mixed.ducking != Some(wanted) {
-            self.state.ducking = DuckingCurve::new(&stems.voice.rms, preset);
+            self.state.ducking = DuckingCurve::new(&stems.levels.rms, preset);
             self.mixed.ducking = Some(wanted);
         }
     }

@@ -13,8 +13,8 @@ use super::candidates::{CandidateKey, Excerpt};
 use super::command::Command;
 use super::demo;
 use super::dialogs;
-use super::session::{Asking, Candidate, ClipSound, PackLine, PathPurpose, Stems};
-use super::stems;
+use super::session::{Asking, Candidate, ClipSound, PackLine, PathPurpose};
+use super::stems::{self, Stems};
 use crate::engine::corpus::{CorpusReport, check_corpus};
 use crate::engine::embed::VoiceSource;
 use crate::engine::export::{ExportReport, ExportRequest, export};
@@ -240,14 +240,11 @@ impl App {
             Task::Separate { session },
             move |monitor| {
                 let files = separate_cached(&engine, &path, &monitor.part(0.0, 0.95))?;
-                let rest = monitor.part(0.95, 1.0);
-                rest.progress("Measuring the stems", Some(0.0));
-                let voice = stems::profile(&files.voice, &rest)?;
-                let original = stems::profile(&files.bgm, &rest)?;
+                let stems = stems::measure(&files, &monitor.part(0.95, 1.0))?;
                 Ok(Outcome::Separated(Box::new(Separated {
                     voice_source: StemFile::open(&files.voice)?,
                     original_source: StemFile::open(&files.bgm)?,
-                    stems: Stems { voice, original },
+                    stems,
                 })))
             },
         );

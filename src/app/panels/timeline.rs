@@ -331,9 +331,9 @@ fn lane_content(
         Lane::Voice | Lane::Original => match &clip.sound {
             ClipSound::Separated(stems) => {
                 let peaks = if lane == Lane::Voice {
-                    &stems.voice.peaks
+                    &stems.voice_peaks
                 } else {
-                    &stems.original.peaks
+                    &stems.original_peaks
                 };
                 waveform::paint(
                     ui.painter(),

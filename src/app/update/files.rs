@@ -210,6 +210,8 @@ impl App {
             video,
             track: candidate.path.clone(),
             settings: self.settings_with(Some(&candidate)),
+            // The settings are those that play: the level under the voice is in them.
+            fit_level: false,
             loudness_lufs: self.state.history.edit().loudness_lufs,
             out,
         };
