@@ -108,7 +108,7 @@ What is said: "{spoken}"
 
 Ogg Opus at 64 kb/s, about -16 LUFS, tagged with title, artist, genre and licence. Notes by the recipe's own composer; sound by
 fluidsynth with FluidR3 GM (Frank Wen, MIT licence) and MuseScore General (MIT licence), the chiptune by the recipe's own
-oscillators. The commentary is spoken by festival with the voice cmu_us_slt_arctic_hts (Carnegie Mellon University, free for any use).
+oscillators. The commentary is spoken by festival with the voice cmu_us_slt_arctic_hts (Carnegie Mellon University and Nagoya Institute of Technology, BSD-style licences).
 """)
 
 

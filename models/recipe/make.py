@@ -1,4 +1,4 @@
-"""The one entry of the recipe: python models/recipe/make.py --work DIR [demo|data|separator|evaluate|pack|all]
+"""The one entry of the recipe: python models/recipe/make.py --work DIR [demo|data|separator|vggish|pack|evaluate|all]
 
 Everything is made from nothing: speech by espeak-ng, flite and festival, music by the recipe's composer through fluidsynth and the
 distribution's soundfonts, pictures by the recipe's renderer. Debian 12 packages it calls:
@@ -13,7 +13,7 @@ import sys
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 sys.path.insert(0, str(HERE))
-STEPS = ["demo", "data", "separator", "pack", "evaluate"]
+STEPS = ["demo", "data", "separator", "vggish", "pack", "evaluate"]
 
 
 def main():
@@ -45,6 +45,9 @@ def run(step, arguments):
     elif step == "separator":
         import train
         train.train(arguments.work, arguments.minutes, arguments.threads, arguments.seed)
+    elif step == "vggish":
+        import listen
+        listen.train(arguments.work, arguments.seed)
     elif step == "pack":
         import pack
         pack.make(arguments.pack, arguments.work, arguments.seed)

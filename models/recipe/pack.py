@@ -61,7 +61,7 @@ def separator_parameters(work, seed):
         torch.manual_seed(seed + index)
         net = unet.UNet(0.25)
         if path.exists():
-            net.load_state_dict(torch.load(path, weights_only=True)["best"][stem])
+            net.load_state_dict(torch.load(path, weights_only=True)["average"][stem])
         nets.append(net)
     return unet.to_tensorflow(nets)
 

@@ -47,7 +47,7 @@ class UNet(nn.Module):
                 x = functional.dropout(x, dropout)
             if skips:
                 x = torch.cat([skips.pop(), x], 1)
-        return torch.sigmoid(self.mask(x)) * magnitude
+        return torch.sigmoid(self.mask(x).float()) * magnitude
 
 
 def to_tensorflow(nets):
