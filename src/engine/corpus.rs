@@ -1,11 +1,22 @@
 //! Looking a corpus over, and making one from the published lists.
 
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
+use sha2::{Digest, Sha256};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::jobs::Monitor;
+use crate::media::{self, AudioFormat, AudioReader};
+use crate::settings::Folders;
+use crate::training::corpus::{self, Corpus, Item, Split};
+use crate::training::published::match_published;
+
+/// A sample beyond this (-60 dBFS) is a sound.
+const AUDIBLE: f32 = 1e-3;
 
 /// An item that can be used.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -41,13 +52,193 @@ pub struct CorpusReport {
     pub rejected: Vec<(String, String)>,
 }
 
-/// Looks every item of the corpus in `folder` over: files there, readable, with sound that is not silent.
+/// Looks every item of the corpus in `folder` over: files there, readable, with sound that is not silent, and no video both
+/// learnt from and tested on.
 ///
 /// # Errors
 /// When `corpus.json` is missing or is not JSON of the right shape; cancelled.
 pub fn check_corpus(folder: &Path, monitor: &Monitor) -> Result<CorpusReport> {
-    let _ = (folder, monitor);
-    crate::error::unbuilt("the corpus check")
+    let inspected = inspect(folder, monitor)?;
+    let count = |split: Split| inspected.split(split).count();
+    Ok(CorpusReport {
+        train: count(Split::Train),
+        val: count(Split::Val),
+        test: count(Split::Test),
+        items: inspected
+            .items
+            .iter()
+            .map(|usable| CheckedItem {
+                id: usable.id.clone(),
+                split: usable.split.word().to_owned(),
+                duration_s: usable.video.duration_s,
+                picture: usable.picture,
+                clean_voice: usable.voice.is_some(),
+                clean_bgm: usable.bgm.is_some(),
+            })
+            .collect(),
+        name: inspected.name,
+        rejected: inspected.rejected,
+    })
+}
+
+/// A corpus whose files were looked at.
+#[derive(Debug)]
+pub(super) struct Inspected {
+    pub(super) name: String,
+    pub(super) items: Vec<Usable>,
+    pub(super) rejected: Vec<(String, String)>,
+}
+
+impl Inspected {
+    /// The items of one split.
+    pub(super) fn split(&self, split: Split) -> impl Iterator<Item = &Usable> {
+        self.items.iter().filter(move |item| item.split == split)
+    }
+}
+
+/// An item that can be used.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Usable {
+    pub(super) id: String,
+    pub(super) split: Split,
+    pub(super) tags: Vec<String>,
+    pub(super) video: MediaFile,
+    pub(super) picture: bool,
+    pub(super) voice: Option<MediaFile>,
+    pub(super) bgm: Option<MediaFile>,
+}
+
+impl Usable {
+    /// Tells music tracks apart: the track's own file where it is known, else the video.
+    pub(super) fn bgm_identity(&self) -> &str {
+        &self.bgm.as_ref().unwrap_or(&self.video).sha256
+    }
+}
+
+/// A file with sound.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct MediaFile {
+    pub(super) path: PathBuf,
+    /// Of its bytes, lower-case hex.
+    pub(super) sha256: String,
+    pub(super) duration_s: f64,
+}
+
+/// Reads the corpus in `folder` and looks at every file it names.
+pub(super) fn inspect(folder: &Path, monitor: &Monitor) -> Result<Inspected> {
+    let corpus = Corpus::open(folder)?;
+    let mut inspected = Inspected {
+        name: corpus.name,
+        items: Vec::new(),
+        rejected: corpus
+            .rejected
+            .into_iter()
+            .map(|rejected| (rejected.id, rejected.reason))
+            .collect(),
+    };
+    let count = corpus.items.len();
+    for (number, item) in corpus.items.into_iter().enumerate() {
+        monitor.check()?;
+        monitor.progress(
+            &format!("Looking at {}", item.id),
+            Some(number as f32 / count as f32),
+        );
+        match look_at(&item, monitor) {
+            Ok(usable) => inspected.items.push(usable),
+            Err(error) if error.is_cancelled() => return Err(error),
+            Err(error) => inspected.rejected.push((item.id, error.to_string())),
+        }
+    }
+    reject_tested_videos(&mut inspected);
+    Ok(inspected)
+}
+
+fn look_at(item: &Item, monitor: &Monitor) -> Result<Usable> {
+    let info = media::probe(&item.video)?;
+    let stem = |path: &Option<PathBuf>| -> Result<Option<MediaFile>> {
+        path.as_ref()
+            .map(|path| media_file(path, media::probe(path)?.duration_s, monitor))
+            .transpose()
+    };
+    if info.audio.is_empty() {
+        return Err(Error::input(
+            &item.video,
+            "has no sound, so there is no music to learn from; give a finished video",
+        ));
+    }
+    Ok(Usable {
+        id: item.id.clone(),
+        split: item.split,
+        tags: item.tags.clone(),
+        video: media_file(&item.video, info.duration_s, monitor)?,
+        picture: !info.video.is_empty(),
+        voice: stem(&item.voice)?,
+        bgm: stem(&item.bgm)?,
+    })
+}
+
+/// Fails where the file is silent throughout.
+fn media_file(path: &Path, duration_s: f64, monitor: &Monitor) -> Result<MediaFile> {
+    let mut reader = AudioReader::open(path, AudioFormat::VGGISH, 0.0)?;
+    let mut samples = Vec::new();
+    while !samples.iter().any(|sample: &f32| sample.abs() > AUDIBLE) {
+        monitor.check()?;
+        samples.clear();
+        if reader.read(&mut samples)? == 0 {
+            return Err(Error::input(
+                path,
+                "is silent throughout, so there is nothing to learn from; give a file with sound",
+            ));
+        }
+    }
+    Ok(MediaFile {
+        path: path.to_owned(),
+        sha256: sha256_of_file(path, monitor)?,
+        duration_s,
+    })
+}
+
+fn sha256_of_file(path: &Path, monitor: &Monitor) -> Result<String> {
+    let failed = |source| Error::io(path, "read", source);
+    let mut file = File::open(path).map_err(failed)?;
+    let mut hash = Sha256::new();
+    let mut block = vec![0; 1 << 20];
+    loop {
+        monitor.check()?;
+        match file.read(&mut block).map_err(failed)? {
+            0 => return Ok(hex(&hash.finalize())),
+            count => hash.update(&block[..count]),
+        }
+    }
+}
+
+/// Lower-case hex.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    bytes
+        .iter()
+        .flat_map(|byte| [byte >> 4, byte & 15])
+        .map(|digit| char::from(DIGITS[usize::from(digit)]))
+        .collect()
+}
+
+/// A video that is tested on is not learnt from, whatever its ids.
+fn reject_tested_videos(inspected: &mut Inspected) {
+    let tested: HashMap<String, String> = inspected
+        .split(Split::Test)
+        .map(|item| (item.video.sha256.clone(), item.id.clone()))
+        .collect();
+    let (kept, leaked) = std::mem::take(&mut inspected.items)
+        .into_iter()
+        .partition(|item| item.split == Split::Test || !tested.contains_key(&item.video.sha256));
+    inspected.items = kept;
+    for item in Vec::<Usable>::from(leaked) {
+        let reason = format!(
+            "its video is the same as that of the test item {}, and what is tested must not be learnt; remove one",
+            tested[&item.video.sha256]
+        );
+        inspected.rejected.push((item.id, reason));
+    }
 }
 
 /// A published corpus to make from downloads.
@@ -66,7 +257,7 @@ pub struct ImportRequest {
 /// What an import found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ImportReport {
-    /// The file written.
+    /// The file that was written, unless no video was found.
     pub corpus: PathBuf,
     /// Training items found.
     pub train: usize,
@@ -76,11 +267,37 @@ pub struct ImportReport {
     pub missing: Vec<String>,
 }
 
-/// Writes `corpus.json` for the videos of a published list that are there, with the published splits.
+/// Writes `corpus.json` for the videos of a published list that are there, with the published splits. Videos stay where they
+/// are: those inside `out` are named relative to it, others by their absolute path. Importing again after more downloads
+/// replaces the file.
 ///
 /// # Errors
-/// When the lists cannot be read, no video is there, or the disk refuses.
+/// When the lists cannot be read, `out` holds another corpus, or the disk refuses.
 pub fn import_corpus(request: &ImportRequest) -> Result<ImportReport> {
-    let _ = request;
-    crate::error::unbuilt("the corpus import")
+    let mut published = match_published(&request.name, &request.lists, &request.videos)?;
+    let count = |split: Split| published.items.iter().filter(|item| item.split == split).count();
+    let report = ImportReport {
+        corpus: request.out.join(corpus::FILE_NAME),
+        train: count(Split::Train),
+        test: count(Split::Test),
+        missing: std::mem::take(&mut published.missing),
+    };
+    if published.items.is_empty() {
+        return Ok(report);
+    }
+    if report.corpus.exists() && Corpus::open(&request.out)?.name != published.name {
+        return Err(Error::input(
+            &request.out,
+            "holds another corpus already; choose another folder",
+        ));
+    }
+    Folders::ensure(&request.out)?;
+    let absolute = |path: &Path| std::path::absolute(path).map_err(|source| Error::io(path, "read", source));
+    let home = absolute(&request.out)?;
+    for item in &mut published.items {
+        let video = absolute(&item.video)?;
+        item.video = video.strip_prefix(&home).map(Path::to_owned).unwrap_or(video);
+    }
+    corpus::write(&request.out, published.name, &published.items)?;
+    Ok(report)
 }

@@ -3,6 +3,7 @@
 //! Nothing here prints, draws or spawns; long functions take a [`crate::jobs::Monitor`].
 
 mod candidates;
+mod clips;
 pub mod corpus;
 pub mod doctor;
 pub mod embed;
@@ -11,6 +12,7 @@ pub mod export;
 pub mod features;
 pub mod fine_tune;
 pub mod index;
+mod pairs;
 pub mod run_network;
 pub mod separate;
 mod session;

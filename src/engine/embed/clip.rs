@@ -15,7 +15,7 @@ pub(super) fn repeat_to_clip(samples: &[f32]) -> Vec<f32> {
 }
 
 /// The log-mel patches [72, 96, 64] of at most a clip of 16 kHz mono sound.
-pub(super) fn clip_patches(samples: &[f32]) -> Vec<f32> {
+pub(in crate::engine) fn clip_patches(samples: &[f32]) -> Vec<f32> {
     mel::patches(&mel::log_mel(&repeat_to_clip(samples)))
 }
 

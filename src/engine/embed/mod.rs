@@ -6,4 +6,6 @@ mod query;
 
 pub use bgm::{BgmWindow, WINDOW_HOP_S, embed_bgm};
 pub use clip::CLIP_S;
+pub(super) use clip::clip_patches;
 pub use query::{QueryFeatures, QueryTimings, VoiceSource, embed_query};
+pub(super) use query::{is_silent, picture_rows};

@@ -244,6 +244,27 @@ fn see(engine: &Engine, clip: &Clip<'_>, monitor: &Monitor) -> Result<Seen> {
     })
 }
 
+/// SlowFast rows of the clip of `media` that covers `start_s..start_s + length_s`: slow [1, 8, slow_dim] and fast
+/// [1, 64, fast_dim].
+///
+/// # Errors
+/// When the picture cannot be decoded or the device fails; cancelled.
+pub(in crate::engine) fn picture_rows(
+    engine: &Engine,
+    media: &Path,
+    start_s: f64,
+    length_s: f64,
+    monitor: &Monitor,
+) -> Result<(Tensor, Tensor)> {
+    let clip = Clip {
+        media,
+        start_s,
+        length_s,
+    };
+    let seen = see(engine, &clip, monitor)?;
+    Ok((seen.slow, seen.fast))
+}
+
 /// [1, 3, 64, 224, 224], normalised, from the distinct frames and each fast frame's place among them.
 fn fast_tensor(frames: &[Frame], places: &[usize], device: &Device) -> Result<Tensor> {
     let plane = (CROP * CROP) as usize;
@@ -332,7 +353,8 @@ fn listen(engine: &Engine, clip: &Clip<'_>, voice: &VoiceSource, monitor: &Monit
     }))
 }
 
-fn is_silent(samples: &[f32]) -> bool {
+/// Whether a sound holds nothing to hear.
+pub(in crate::engine) fn is_silent(samples: &[f32]) -> bool {
     let energy: f64 = samples
         .iter()
         .map(|&sample| f64::from(sample) * f64::from(sample))

@@ -1,14 +1,12 @@
-//! The paper's Table 1 for any corpus.
+//! What can be asked of evaluation, and the table that comes back.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use serde::Serialize;
 
-use super::Engine;
 use crate::error::{Error, ErrorKind, Result};
-use crate::jobs::Monitor;
+use crate::retrieval::Intervals;
 
 /// Where the two sounds of a pair come from (reading, point 7).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -71,7 +69,7 @@ pub struct EvaluateRequest {
     pub floors: Vec<Floor>,
     /// Protocols; empty for every one that all test items allow.
     pub protocols: Vec<Protocol>,
-    /// Train the paper's rows that are missing first.
+    /// Train those of the paper's rows that are not there yet first, into the user's own packs, and evaluate all of them.
     pub train: bool,
     /// Seed of the bootstrap and of the floors.
     pub seed: u64,
@@ -114,8 +112,9 @@ pub struct EvaluateRow {
     pub r25: f64,
     /// Median rank of the truth.
     pub median_rank: f64,
-    /// 95 % intervals by bootstrap over the queries, by the names `r1`, `r5`, `r10`, `r25`.
-    pub ci95: BTreeMap<String, [f64; 2]>,
+    /// 95 % intervals by the names `r1`, `r5`, `r10`, `r25`: by bootstrap over the queries, or for a floor the range in which
+    /// luck falls with as many queries.
+    pub ci95: Intervals,
     /// Mean VGGish distance of top-1 and truth (reading, point 10); null without the ruler.
     pub vggish_distance: Option<f64>,
     /// Why the distance is null.
@@ -133,16 +132,9 @@ pub struct EvaluateReport {
     pub corpus: String,
     /// The rows.
     pub rows: Vec<EvaluateRow>,
-    /// Test items passed over, and why.
+    /// Rows of the paper's table that were asked for by `train` and are not there, and why.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub missing_rows: Vec<(String, String)>,
+    /// Items passed over, and why.
     pub rejected: Vec<(String, String)>,
-}
-
-/// Evaluates packs and floors on the test items of a corpus: the first 32 s of each, one candidate an item.
-///
-/// # Errors
-/// When the corpus has no test item that can be used, a pack cannot be used, or a protocol or floor needs what no item
-/// has; cancelled.
-pub fn evaluate(engine: &Engine, request: &EvaluateRequest, monitor: &Monitor) -> Result<EvaluateReport> {
-    let _ = (engine, request, monitor);
-    crate::error::unbuilt("evaluation")
 }

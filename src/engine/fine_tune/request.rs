@@ -1,13 +1,11 @@
-//! Training a pack on a corpus.
+//! What can be asked of training, and what comes back.
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::Engine;
 use crate::error::{Error, ErrorKind, Result};
-use crate::jobs::Monitor;
 use crate::networks::mrcmv::Norm;
 use crate::retrieval::Recall;
 use crate::training::Config;
@@ -169,18 +167,4 @@ pub struct FineTuneReport {
     pub used: usize,
     /// Items passed over, and why.
     pub rejected: Vec<(String, String)>,
-}
-
-/// Trains and writes a pack. `on_epoch` sees each finished epoch, for live curves.
-///
-/// # Errors
-/// When the corpus cannot be used, the loss is not finite, the disk is full; cancelled (a checkpoint is kept for `resume`).
-pub fn fine_tune(
-    engine: &Engine,
-    request: &FineTuneRequest,
-    on_epoch: &(dyn Fn(EpochReport) + Sync),
-    monitor: &Monitor,
-) -> Result<FineTuneReport> {
-    let _ = (engine, request, on_epoch, monitor);
-    crate::error::unbuilt("training")
 }
