@@ -107,7 +107,14 @@ fn home_with_music() -> &'static Path {
     HOME.get_or_init(|| {
         let home = new_home();
         let report = answer(
-            &run!(home.path(), "index", Media::get().path("music"), "--json"),
+            &run!(
+                home.path(),
+                "index",
+                Media::get().path("music"),
+                "--songs",
+                "no",
+                "--json"
+            ),
             0,
         );
         assert_eq!(
@@ -707,7 +714,11 @@ fn usage_and_help() {
         &run!(home.path(), "suggest", "a.mp4", "--balance", "2"),
         &["balance"],
     );
-    refused(&run!(home.path(), "no-such-file.mp4"), &["no-such-file.mp4"]);
+    let window = Command::new(PROGRAM)
+        .arg("no-such-file.mp4")
+        .output()
+        .expect("the program runs");
+    refused(&window, &["no-such-file.mp4"]);
     refused(&run!(home.path(), "models"), &[]);
     let doctor = run!(home.path(), "doctor", "--json");
     let checks = answer(&doctor, 0);

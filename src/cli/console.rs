@@ -63,6 +63,8 @@ pub(super) struct Progress {
 struct Shown {
     last: Option<Instant>,
     stage: String,
+    /// Two sides of a job may run at once and each tell of its own part; the bar only grows.
+    fraction: f32,
     bar_is_there: bool,
 }
 
@@ -99,6 +101,10 @@ impl Progress {
         }
         shown.last = Some(Instant::now());
         stage.clone_into(&mut shown.stage);
+        let fraction = fraction.map(|fraction| {
+            shown.fraction = shown.fraction.max(fraction);
+            shown.fraction
+        });
         let mut stderr = io::stderr().lock();
         let _ = if self.is_terminal {
             shown.bar_is_there = true;

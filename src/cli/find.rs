@@ -102,12 +102,13 @@ fn reason(suggestion: &Suggestion) -> String {
 pub(super) fn index(session: &Session, args: IndexArgs) -> Result<Done> {
     let report = index::index(&session.engine()?, &args.paths, args.songs, &session.monitor)?;
     session.finish();
+    let there = report.indexed + report.unchanged;
     if args.json {
         print_json(&report)?;
-    } else {
+    } else if there > 0 || report.failed.is_empty() {
         print(&summary(&report))?;
     }
-    match (report.indexed + report.unchanged, report.failed.len()) {
+    match (there, report.failed.len()) {
         (0, 0) => Ok(Done::Nothing),
         (0, failed) => Err(Error::new(
             ErrorKind::Input,
