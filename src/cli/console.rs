@@ -1,5 +1,6 @@
 //! stdout for results, stderr for everything else.
 
+use std::collections::HashSet;
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
@@ -62,7 +63,8 @@ pub(super) struct Progress {
 #[derive(Debug, Default)]
 struct Shown {
     last: Option<Instant>,
-    stage: String,
+    /// Every stage that a plain line has told of.
+    stages: HashSet<String>,
     /// Two sides of a job may run at once and each tell of its own part; the bar only grows.
     fraction: f32,
     bar_is_there: bool,
@@ -96,11 +98,13 @@ impl Progress {
         let pause = if self.is_terminal { BAR_EVERY } else { LINE_EVERY };
         let recent = shown.last.is_some_and(|last| last.elapsed() < pause);
         // A log wants every stage once and then now and then how far it is.
-        if recent && (self.is_terminal || shown.stage == stage) {
+        if recent && (self.is_terminal || shown.stages.contains(stage)) {
             return;
         }
         shown.last = Some(Instant::now());
-        stage.clone_into(&mut shown.stage);
+        if !self.is_terminal && !shown.stages.contains(stage) {
+            shown.stages.insert(stage.to_owned());
+        }
         let fraction = fraction.map(|fraction| {
             shown.fraction = shown.fraction.max(fraction);
             shown.fraction

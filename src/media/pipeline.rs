@@ -218,10 +218,11 @@ impl Pipeline {
             gst::MessageType::Element,
             gst::MessageType::Application,
         ];
-        let mut timeout = timeout;
-        while let Some(message) = self.bus.timed_pop_filtered(timeout, WANTED) {
-            // One wait a call; what has come besides is read at once.
-            timeout = gst::ClockTime::ZERO;
+        let mut first = (!timeout.is_zero())
+            .then(|| self.bus.timed_pop_filtered(timeout, WANTED))
+            .flatten();
+        // One wait a call; what has come besides is read at once. A timed pop without time would pop nothing.
+        while let Some(message) = first.take().or_else(|| self.bus.pop_filtered(WANTED)) {
             match message.view() {
                 MessageView::Error(error) => return Err(self.explain(error)),
                 MessageView::Eos(_) => return Ok(Some(News::End)),
