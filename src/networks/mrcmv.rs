@@ -2,7 +2,7 @@
 //!
 //! Paper: Li et al., *Deep Music Retrieval for Fine-Grained Videos by Exploiting Cross-Modal-Encoded Voice-Overs*,
 //! SIGIR 2021, eq. 1-4. Reference: `tests/golden/mrcmv.py`, a twin written from the equations. Where the paper is
-//! silent: d = 128, no bias, norm or feed-forward in the attention, W_O d x d; sigma of the gate is ReLU; audio rows
+//! silent: d = 128, no bias, norm or feed-forward in the attention, `W_O` d x d; sigma of the gate is ReLU; audio rows
 //! are averaged to T only where equal lengths are needed.
 //!
 //! Parameters, as PyTorch's `Linear` names them: `video_fc`, `sa_video`, `sa_voice`, `sa_bgm`, `cma_video`,
@@ -23,7 +23,7 @@ use crate::error::{Error, Result};
 pub enum Norm {
     /// To the unit sphere; ranked by cosine.
     Unit,
-    /// To norm sqrt(d_E); ranked by cosine.
+    /// To norm sqrt(`d_E`); ranked by cosine.
     #[default]
     SqrtDim,
     /// Not at all; ranked by L2.
@@ -45,6 +45,10 @@ pub enum Pool {
 /// silently be another one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch of its own in the paper's ablations"
+)]
 pub struct Config {
     /// Channels of the slow pathway after res5.
     pub slow_dim: usize,
