@@ -1,9 +1,10 @@
 //! The one convolution that every network uses.
 
-use candle_core::Tensor;
+use candle_core::{Device, Tensor};
 
 use super::batch_norm::{BatchNorm, per_channel};
 use super::composed;
+use super::cpu::Packed;
 use super::geometry::Geometry;
 use crate::error::Result;
 
@@ -19,18 +20,21 @@ pub enum Activation {
 
 /// A convolution in two or three dimensions with the batch norm, the sum and the activation behind it.
 ///
-/// Batch norm is folded into the weights when the layer is built, unless one of its parameters is a variable of a
-/// training run: then it is folded in each forward pass, and gradients flow to all of them.
+/// Batch norm is folded into the weights when the layer is built, and on the CPU the weights are packed then, unless a
+/// parameter is a variable of a training run: then all are read anew in each forward pass, and gradients flow to them.
 #[derive(Debug)]
 pub struct Conv {
     geometry: Geometry,
     activation: Activation,
-    /// [O, C, kt, kh, kw].
-    weight: Tensor,
-    /// [O].
-    bias: Option<Tensor>,
-    /// Only where it is trained.
-    norm: Option<BatchNorm>,
+    weights: Weights,
+}
+
+#[derive(Debug)]
+enum Weights {
+    /// On the CPU, where nothing is trained.
+    Packed(Packed),
+    /// Weight [O, C, kt, kh, kw], bias [O], and batch norm where it could not be folded once for all.
+    Plain(Tensor, Option<Tensor>, Option<BatchNorm>),
 }
 
 impl Conv {
@@ -59,12 +63,15 @@ impl Conv {
             }
             norm => (weight, bias, norm),
         };
+        let weights = if matches!(weight.device(), Device::Cpu) && !trained {
+            Weights::Packed(Packed::new(&weight, bias.as_ref(), geometry)?)
+        } else {
+            Weights::Plain(weight, bias, norm)
+        };
         Ok(Self {
             geometry,
             activation,
-            weight,
-            bias,
-            norm,
+            weights,
         })
     }
 
@@ -89,22 +96,31 @@ impl Conv {
     }
 
     fn run(&self, x: &Tensor, sum: Option<&Tensor>) -> Result<Tensor> {
-        let planes = x.rank() == 4;
-        let volume = if planes { x.unsqueeze(2)? } else { x.clone() };
-        let folded;
-        let (weight, bias) = match &self.norm {
-            Some(norm) => {
-                folded = fold(&self.weight, self.bias.as_ref(), norm)?;
-                (&folded.0, Some(&folded.1))
-            }
-            None => (&self.weight, self.bias.as_ref()),
-        };
-        let mut y = composed::convolve(&volume, weight, &self.geometry)?;
-        if let Some(bias) = bias {
-            y = y.broadcast_add(&per_channel(bias, 5)?)?;
+        if x.rank() == 4 {
+            let sum = sum.map(|sum| sum.unsqueeze(2)).transpose()?;
+            return Ok(self.volume(&x.unsqueeze(2)?, sum.as_ref())?.squeeze(2)?);
         }
-        if planes {
-            y = y.squeeze(2)?;
+        self.volume(x, sum)
+    }
+
+    fn volume(&self, x: &Tensor, sum: Option<&Tensor>) -> Result<Tensor> {
+        let (weight, bias) = match &self.weights {
+            Weights::Packed(packed) => {
+                if !x.track_op() && !sum.is_some_and(Tensor::track_op) {
+                    return packed.run(x, sum, self.activation == Activation::Relu);
+                }
+                // Something before this layer is trained, and its gradient must pass.
+                packed.unpack()?
+            }
+            Weights::Plain(weight, bias, Some(norm)) => {
+                let (weight, bias) = fold(weight, bias.as_ref(), norm)?;
+                (weight, Some(bias))
+            }
+            Weights::Plain(weight, bias, None) => (weight.clone(), bias.clone()),
+        };
+        let mut y = composed::convolve(x, &weight, &self.geometry)?;
+        if let Some(bias) = bias {
+            y = y.broadcast_add(&per_channel(&bias, 5)?)?;
         }
         if let Some(sum) = sum {
             y = (y + sum)?;

@@ -7,6 +7,7 @@
 mod batch_norm;
 mod composed;
 mod conv;
+mod cpu;
 mod geometry;
 mod linear;
 mod pool;

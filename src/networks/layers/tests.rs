@@ -147,6 +147,60 @@ proptest! {
     }
 }
 
+/// Shapes as the networks have them: many channels, many columns between frames, thin edges.
+#[test]
+fn shapes_of_the_networks_are_convolutions() -> Result<()> {
+    let check = |input: [usize; 5], outputs: usize, geometry: Geometry| -> Result<()> {
+        let case = Case {
+            geometry,
+            input,
+            outputs,
+        };
+        let (x, weight) = (case.input(), case.weight());
+        let conv = Conv::new(&weight, None, None, geometry, Activation::None)?;
+        let error = difference(&conv.forward(&x)?, &by_definition(&x, &weight, &geometry));
+        assert!(error < 1e-5, "{case:?}: {error:.1e}");
+        Ok(())
+    };
+    check([1, 100, 2, 9, 9], 20, Geometry::plane(3, 3).centred())?;
+    check([2, 300, 3, 7, 7], 17, Geometry::volume([3, 1, 1]).centred())?;
+    check([1, 900, 2, 5, 5], 9, Geometry::plane(1, 1))?;
+    check(
+        [1, 12, 3, 30, 130],
+        12,
+        Geometry::plane(3, 3).with_stride(2).centred(),
+    )?;
+    check(
+        [1, 3, 6, 40, 41],
+        9,
+        Geometry::volume([5, 7, 7]).with_stride(2).centred(),
+    )?;
+    check(
+        [1, 6, 16, 6, 6],
+        4,
+        Geometry::volume([5, 1, 1]).with_time_stride(8).centred(),
+    )?;
+    check([1, 40, 3, 7, 8], 30, Geometry::plane(1, 1).with_stride(2))?;
+    check(
+        [1, 2, 1, 64, 70],
+        16,
+        Geometry::plane(5, 5).with_stride(2).same(64, 70),
+    )?;
+    check([3, 1, 1, 96, 64], 8, Geometry::plane(3, 3).centred())
+}
+
+#[test]
+fn gradients_pass_a_layer_that_is_not_trained() -> Result<()> {
+    let geometry = Geometry::plane(3, 3).centred();
+    let weight = noise(&[9, 3, 3, 3], 2);
+    let conv = Conv::new(&weight, Some(noise(&[9], 3)), None, geometry, Activation::Relu)?;
+    let x = candle_core::Var::from_tensor(&noise(&[1, 3, 5, 7], 1))?;
+    let tracked = conv.forward(x.as_tensor())?;
+    assert!(difference(&tracked, &conv.forward(&x.as_tensor().detach())?) < 1e-6);
+    assert!(tracked.sum_all()?.backward()?.get(&x).is_some());
+    Ok(())
+}
+
 #[test]
 fn planes_are_volumes_of_one_frame() -> Result<()> {
     let geometry = Geometry::plane(3, 3).centred();
