@@ -4,11 +4,11 @@
 //! torchvggish 0.2, whose parameter names are `features.{0,3,6,8,11,13}` and `embeddings.{0,2,4}`. The features are
 //! flattened height, width, channel, as TensorFlow's original does. No PCA and no quantisation.
 
-use candle_core::Tensor;
+use candle_core::{Device, Tensor};
 use candle_nn::{Init, VarBuilder};
 use serde::{Deserialize, Serialize};
 
-use super::layers::{Activation, Conv, Geometry, Linear, max_pool};
+use super::layers::{Activation, Conv, Geometry, max_pool};
 use super::weights::parameter;
 use crate::error::{Error, Result};
 
@@ -30,6 +30,9 @@ const HIDDEN: usize = 4096;
 
 /// Width of the embedding, whatever the network's.
 const EMBEDDING: usize = 128;
+
+/// Patches that go through the convolutions at once on the CPU: what they leave behind stays in its cache.
+const PATCHES_AT_ONCE: usize = 8;
 
 /// Shape of the network.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -55,8 +58,8 @@ impl Default for Config {
 pub struct Vggish {
     /// Each with whether a pool follows.
     features: Vec<(Conv, bool)>,
-    embeddings: [Linear; 3],
-    relu_last: bool,
+    /// The fully connected layers, as convolutions of one sample over patches.
+    embeddings: [Conv; 3],
 }
 
 impl Vggish {
@@ -99,14 +102,18 @@ impl Vggish {
         let vb = vb.pp("embeddings");
         let hidden = scaled(HIDDEN)?;
         let flat = inputs * (PATCH.0 >> 4) * (PATCH.1 >> 4);
+        let last = if config.relu_last {
+            Activation::Relu
+        } else {
+            Activation::None
+        };
         Ok(Self {
             features,
             embeddings: [
-                Linear::new(flat, hidden, &vb.pp(0))?,
-                Linear::new(hidden, hidden, &vb.pp(2))?,
-                Linear::new(hidden, EMBEDDING, &vb.pp(4))?,
+                connected(flat, hidden, Activation::Relu, &vb.pp(0))?,
+                connected(hidden, hidden, Activation::Relu, &vb.pp(2))?,
+                connected(hidden, EMBEDDING, last, &vb.pp(4))?,
             ],
-            relu_last: config.relu_last,
         })
     }
 
@@ -116,13 +123,32 @@ impl Vggish {
     /// # Errors
     /// When the shape is another or the device fails.
     pub fn forward(&self, patches: &Tensor) -> Result<Tensor> {
-        let (_, channels, frames, bands) = patches.dims4()?;
+        let (count, channels, frames, bands) = patches.dims4()?;
         if (channels, (frames, bands)) != (1, PATCH) {
             return Err(Error::internal(format!(
                 "VGGish takes patches of 96 x 64 and was given {:?}",
                 patches.dims()
             )));
         }
+        let at_once = match patches.device() {
+            Device::Cpu => PATCHES_AT_ONCE,
+            _ => count.max(1),
+        };
+        let features = (0..count)
+            .step_by(at_once)
+            .map(|first| self.features(&patches.narrow(0, first, at_once.min(count - first))?))
+            .collect::<Result<Vec<_>>>()?;
+        // [N, C, H, W] -> [1, H W C, 1, N].
+        let flat = Tensor::cat(&features, 0)?
+            .permute((2, 3, 1, 0))?
+            .contiguous()?
+            .reshape((1, (), 1, count))?;
+        let [first, second, last] = &self.embeddings;
+        let embedding = last.forward(&second.forward(&first.forward(&flat)?)?)?;
+        Ok(embedding.reshape((EMBEDDING, count))?.t()?.contiguous()?)
+    }
+
+    fn features(&self, patches: &Tensor) -> Result<Tensor> {
         let mut x = patches.clone();
         for (conv, pooled) in &self.features {
             x = conv.forward(&x)?;
@@ -130,14 +156,24 @@ impl Vggish {
                 x = max_pool(&x, 2, 2, 0)?;
             }
         }
-        let [first, second, last] = &self.embeddings;
-        let flat = x.permute((0, 2, 3, 1))?.contiguous()?.flatten_from(1)?;
-        let hidden = second.forward(&first.forward(&flat)?.relu()?)?.relu()?;
-        let embedding = last.forward(&hidden)?;
-        Ok(if self.relu_last {
-            embedding.relu()?
-        } else {
-            embedding
-        })
+        Ok(x)
     }
+}
+
+/// A fully connected layer by its names.
+fn connected(inputs: usize, outputs: usize, activation: Activation, vb: &VarBuilder<'_>) -> Result<Conv> {
+    let bound = 1.0 / (inputs as f64).sqrt();
+    let uniform = Init::Uniform {
+        lo: -bound,
+        up: bound,
+    };
+    let weight = parameter(vb, (outputs, inputs), "weight", uniform)?;
+    let bias = parameter(vb, outputs, "bias", uniform)?;
+    Conv::new(
+        &weight.reshape((outputs, inputs, 1, 1))?,
+        Some(bias),
+        None,
+        Geometry::plane(1, 1),
+        activation,
+    )
 }

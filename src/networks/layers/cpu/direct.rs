@@ -7,19 +7,14 @@
 //! is no im2col buffer, and every shape ends in the same inner loop.
 
 use std::cell::Cell;
-use std::ops::Range;
 
 use rayon::prelude::*;
 use rten_simd::{Isa, SimdOp};
 
 use super::super::geometry::Geometry;
+use super::axis::Axis;
 use super::microkernel::{SLACK, Strip, block_height};
-
-/// Products a tile adds up before it goes back to memory: its weights fill half of the first-level cache.
-const DEPTH: usize = 768;
-
-/// Floats of a panel: half of a common second-level cache.
-const PANEL: usize = 128 * 1024;
+use super::plan::{Plan, Task};
 
 /// What follows the products.
 #[derive(Clone, Copy)]
@@ -30,69 +25,6 @@ pub(super) struct Epilogue<'a> {
     pub(super) sum: Option<&'a [f32]>,
     /// Outputs below it become it: 0 for ReLU, minus infinity for none.
     pub(super) floor: f32,
-}
-
-/// How the taps of one axis read the panel.
-#[derive(Debug, Clone)]
-struct Axis {
-    stride: usize,
-    /// For each tap its index into `phases` and its shift in the panel.
-    taps: Vec<(usize, usize)>,
-    /// Phases within the stride that some tap reads.
-    phases: Vec<usize>,
-    /// Where the panel starts, in strides from the block's first output.
-    first: isize,
-    /// Samples that a block needs beyond its outputs.
-    reach: usize,
-}
-
-impl Axis {
-    fn new(geometry: &Geometry, axis: usize) -> Self {
-        let stride = geometry.stride[axis];
-        let positions: Vec<(usize, isize)> = (0..geometry.kernel[axis])
-            .map(|tap| {
-                let position = (tap * geometry.dilation[axis]) as isize - geometry.padding[axis].0 as isize;
-                let phase = position.rem_euclid(stride as isize) as usize;
-                (phase, position.div_euclid(stride as isize))
-            })
-            .collect();
-        let mut phases: Vec<usize> = positions.iter().map(|&(phase, _)| phase).collect();
-        phases.sort_unstable();
-        phases.dedup();
-        let shifts = || positions.iter().map(|&(_, shift)| shift);
-        let first = shifts().min().unwrap_or(0);
-        let last = shifts().max().unwrap_or(0);
-        let taps = positions
-            .iter()
-            .map(|&(phase, shift)| {
-                let index = phases.iter().position(|&known| known == phase).unwrap_or(0);
-                (index, (shift - first) as usize)
-            })
-            .collect();
-        Self {
-            stride,
-            taps,
-            phases,
-            first,
-            reach: (last - first) as usize,
-        }
-    }
-
-    /// The input sample behind place `index` of a panel whose block starts at output `start`.
-    fn sample(&self, start: usize, index: usize, phase: usize, size: usize) -> Option<usize> {
-        let place = (start + index) as isize + self.first;
-        let sample = place * self.stride as isize + phase as isize;
-        usize::try_from(sample).ok().filter(|&sample| sample < size)
-    }
-
-    /// The places of a panel, `length` long and of a block that starts at output `start`, that hold samples and not
-    /// zeros.
-    fn inside(&self, start: usize, phase: usize, size: usize, length: usize) -> Range<usize> {
-        let first = start as isize + self.first;
-        let samples = (size + self.stride - 1 - phase) / self.stride;
-        let end = (samples as isize - first).clamp(0, length as isize) as usize;
-        ((-first).max(0) as usize).min(end)..end
-    }
 }
 
 /// A convolution with packed weights.
@@ -106,18 +38,6 @@ pub(super) struct Direct {
     height: usize,
     /// [block][input][tap][height].
     weights: Vec<f32>,
-}
-
-/// How a run is cut into blocks, and the layout of a panel.
-#[derive(Debug, Clone, Copy)]
-struct Plan {
-    /// Input channels of a panel.
-    channels: usize,
-    /// Output frames and rows of a block.
-    frames: usize,
-    rows: usize,
-    /// Frames, rows and columns of a panel.
-    extent: [usize; 3],
 }
 
 impl Direct {
@@ -157,6 +77,15 @@ impl Direct {
         &self.geometry
     }
 
+    fn taps(&self) -> usize {
+        self.geometry.kernel.iter().product()
+    }
+
+    /// Blocks of weights.
+    fn blocks(&self) -> usize {
+        self.outputs.div_ceil(self.height)
+    }
+
     /// The weights as they were before they were packed, and their shape [O, C, kt, kh, kw].
     pub(super) fn unpack(&self) -> ([usize; 5], Vec<f32>) {
         let [time, height, width] = self.geometry.kernel;
@@ -184,28 +113,43 @@ impl Direct {
         epilogue: Epilogue<'_>,
     ) -> Vec<f32> {
         let [frames, height, width] = output;
-        let plan = self.plan(batch, output);
+        let task = Task {
+            axes: &self.axes,
+            inputs: self.inputs,
+            taps: self.taps(),
+            weights: self.weights.len(),
+            blocks: self.blocks(),
+            batch,
+            output,
+        };
+        let plan = Plan::new(&task, rayon::current_num_threads());
+        let [channel_jobs, frame_jobs, row_jobs] = plan.jobs(&task);
         let mut y = vec![0.0; batch * self.outputs * frames * height * width];
-        let blocks = (frames.div_ceil(plan.frames), height.div_ceil(plan.rows));
-        let mut jobs: Vec<Job<'_>> = (0..batch * blocks.0 * blocks.1)
+        let mut jobs: Vec<Job<'_>> = (0..batch * channel_jobs * frame_jobs * row_jobs)
             .map(|index| Job {
                 layer: self,
                 plan,
                 x,
                 input,
                 output,
-                item: index / (blocks.0 * blocks.1),
-                frame: index / blocks.1 % blocks.0 * plan.frames,
-                row: index % blocks.1 * plan.rows,
+                item: index / (channel_jobs * frame_jobs * row_jobs),
+                block: index / (frame_jobs * row_jobs) % channel_jobs * plan.blocks,
+                frame: index / row_jobs % frame_jobs * plan.frames,
+                row: index % row_jobs * plan.rows,
                 epilogue,
-                y: Vec::with_capacity(self.outputs * plan.frames),
+                y: Vec::with_capacity(plan.blocks * self.height * plan.frames),
             })
             .collect();
-        // Each job gets the rows it writes: for each output channel and frame one run of whole rows.
-        for (index, frame) in y.chunks_mut(height * width).enumerate() {
-            let item = index / frames / self.outputs;
-            let block = (item * blocks.0 + index % frames / plan.frames) * blocks.1;
-            for (rows, job) in frame.chunks_mut(plan.rows * width).zip(&mut jobs[block..]) {
+        // Each job gets the rows it writes: for each of its output channels and frames one run of whole rows.
+        for (index, plane) in y.chunks_mut(height * width).enumerate() {
+            let (item, output, frame) = (
+                index / frames / self.outputs,
+                index / frames % self.outputs,
+                index % frames,
+            );
+            let channels = item * channel_jobs + output / (plan.blocks * self.height);
+            let first = (channels * frame_jobs + frame / plan.frames) * row_jobs;
+            for (rows, job) in plane.chunks_mut(plan.rows * width).zip(&mut jobs[first..]) {
                 job.y.push(rows);
             }
         }
@@ -219,81 +163,6 @@ impl Direct {
             SCRATCH.set(scratch);
         });
         y
-    }
-
-    /// The blocks that cost least: few samples copied twice, few columns computed in vain, all threads busy.
-    fn plan(&self, batch: usize, [frames, rows, width]: [usize; 3]) -> Plan {
-        let taps: usize = self.geometry.kernel.iter().product();
-        let parts = self.inputs.div_ceil((DEPTH / taps).max(1));
-        let channels = self.inputs.div_ceil(parts);
-        let phases: usize = self.axes.iter().map(|axis| axis.phases.len()).product();
-        let extent = |block: [usize; 2]| {
-            [
-                block[0] + self.axes[0].reach,
-                block[1] + self.axes[1].reach,
-                width + self.axes[2].reach,
-            ]
-        };
-        let threads = rayon::current_num_threads();
-        let whole_rows = self.axes[1].stride == 1 && self.axes[2].stride == 1 && self.axes[2].reach == 0;
-        let cost = |block: [usize; 2]| {
-            let [deep, high, wide] = extent(block);
-            let jobs = batch * frames.div_ceil(block[0]) * rows.div_ceil(block[1]);
-            let columns = if self.separate_frames(block[1], extent(block), width) {
-                block[0] * ((block[1] - 1) * wide + width + SLACK / 4)
-            } else {
-                ((block[0] - 1) * high + block[1] - 1) * wide + width + SLACK / 4
-            };
-            // Nanoseconds, roughly: a product, a copied sample, a copied row, a weight fetched from afar, the start
-            // of a job.
-            let weights = self.weights.len() as f64;
-            let planes = (self.inputs * phases * deep) as f64;
-            let pieces = if whole_rows { planes } else { planes * high as f64 };
-            let job = columns as f64 * weights / 50.0
-                + planes * (high * wide) as f64 * 0.2
-                + pieces * 20.0
-                + weights * 0.1
-                + 2000.0;
-            jobs.div_ceil(threads) as f64 * job
-        };
-        let mut best = ([1, 1], f64::INFINITY);
-        let mut deep = 1;
-        loop {
-            let fits =
-                |high: usize| extent([deep, high]).iter().product::<usize>() * channels * phases <= PANEL;
-            let mut high = rows;
-            while high > 1 && !fits(high) {
-                high = high.div_ceil(2);
-            }
-            while high < rows && fits(high + 1) {
-                high += 1;
-            }
-            for candidate in [high, high.div_ceil(2)] {
-                // Blocks of even height leave no thin one at the end.
-                let even = rows.div_ceil(rows.div_ceil(candidate));
-                let cost = cost([deep, even]);
-                if cost < best.1 && (fits(even) || best.1.is_infinite()) {
-                    best = ([deep, even], cost);
-                }
-            }
-            if deep == frames {
-                break;
-            }
-            deep = (deep * 2).min(frames);
-        }
-        let [frames, rows] = best.0;
-        Plan {
-            channels,
-            frames,
-            rows,
-            extent: extent(best.0),
-        }
-    }
-
-    /// Whether the columns between two frames are too many to be computed in vain. They then are more than a tile
-    /// overruns, which keeps a frame's last tile out of the next frame.
-    fn separate_frames(&self, rows: usize, [_, high, wide]: [usize; 3], width: usize) -> bool {
-        (high - rows) * wide + wide - width >= SLACK
     }
 }
 
@@ -327,11 +196,12 @@ struct Job<'a> {
     output: [usize; 3],
     /// Of the batch.
     item: usize,
-    /// First output frame and row.
+    /// First block of weights, output frame and output row.
+    block: usize,
     frame: usize,
     row: usize,
     epilogue: Epilogue<'a>,
-    /// [O][frame]: the rows to write.
+    /// [output channel][frame]: the rows to write.
     y: Vec<&'a mut [f32]>,
 }
 
@@ -363,29 +233,24 @@ impl SimdOp for Run<'_, '_> {
 
         let columns = ((frames - 1) * high + rows - 1) * wide + width;
         let stride = columns + SLACK;
-        let taps: usize = layer.geometry.kernel.iter().product();
-        let height = layer.height;
+        let (taps, height) = (layer.taps(), layer.height);
         let block = layer.inputs * taps * height;
         let parts = layer.inputs.div_ceil(channels);
-        let blocks = layer.weights.len() / block;
+        let blocks = job.block..layer.blocks().min(job.block + job.plan.blocks);
+        // Strips that wait for their next part are kept; otherwise one serves block after block.
         let strip = height * stride;
-        scratch
-            .strips
-            .resize(if parts == 1 { strip } else { strip * blocks }, 0.0);
-        let separate = layer.separate_frames(rows, [deep, high, wide], width);
+        let kept = if parts == 1 { 1 } else { blocks.len() };
+        scratch.strips.resize(strip * kept, 0.0);
+        let separate = job.plan.separates_frames(rows, width);
 
         for part in 0..parts {
             let first = part * channels;
             let count = channels.min(layer.inputs - first);
             job.pack(first, count, frames, rows, &mut scratch.panel);
-            for index in 0..blocks {
+            for (index, number) in blocks.clone().enumerate() {
                 let depth = first * taps..(first + count) * taps;
-                let weights = &layer.weights[index * block..][depth.start * height..depth.end * height];
-                let strip = if parts == 1 {
-                    &mut scratch.strips[..]
-                } else {
-                    &mut scratch.strips[index * strip..][..strip]
-                };
+                let weights = &layer.weights[number * block..][depth.start * height..depth.end * height];
+                let strip = &mut scratch.strips[index % kept * strip..][..strip];
                 let products = Strip {
                     weights,
                     height,
@@ -403,7 +268,7 @@ impl SimdOp for Run<'_, '_> {
                     products.run(isa, 0..columns, strip);
                 }
                 if part + 1 == parts {
-                    job.finish(index * height, frames, rows, stride, strip);
+                    job.finish(number * height, frames, rows, stride, strip);
                 }
             }
         }
@@ -493,7 +358,7 @@ impl Job<'_> {
         for (output, strip) in (first..first + outputs).zip(strip.chunks_exact(stride)) {
             let bias = bias.map_or(0.0, |bias| bias[output]);
             for frame in 0..frames {
-                let y = &mut self.y[output * frames + frame];
+                let y = &mut self.y[(output - self.block * self.layer.height) * frames + frame];
                 let start = ((self.item * self.layer.outputs + output) * output_frames + self.frame + frame)
                     * output_rows
                     * width
@@ -515,38 +380,6 @@ impl Job<'_> {
                             }
                         }
                     }
-                }
-            }
-        }
-    }
-}
-
-impl Axis {
-    /// Copies the samples of one row to their places `inside` a panel's row, and zeros beside them.
-    #[inline(always)]
-    fn copy(&self, x: &[f32], row: &mut [f32], inside: Range<usize>, phase: usize) {
-        row[..inside.start].fill(0.0);
-        row[inside.end..].fill(0.0);
-        if inside.is_empty() {
-            return;
-        }
-        let first = (inside.start as isize + self.first) as usize * self.stride + phase;
-        let last = first + (inside.len() - 1) * self.stride;
-        let places = &mut row[inside];
-        match self.stride {
-            1 => places.copy_from_slice(&x[first..first + places.len()]),
-            // In pairs, which compilers know how to do many at a time.
-            2 => {
-                for (place, pair) in places.iter_mut().zip(x[first..].chunks_exact(2)) {
-                    *place = pair[0];
-                }
-                if let (Some(place), Some(&sample)) = (places.last_mut(), x.get(last)) {
-                    *place = sample;
-                }
-            }
-            stride => {
-                for (place, &sample) in places.iter_mut().zip(x[first..].iter().step_by(stride)) {
-                    *place = sample;
                 }
             }
         }

@@ -6,8 +6,10 @@
 //! and virtual im2col on `rten-gemm`, which gathers samples one by one: it pays for itself from some hundred output
 //! channels on, and SlowFast's fast pathway has 8 to 64.
 
+mod axis;
 mod direct;
 mod microkernel;
+mod plan;
 
 use candle_core::{CpuStorage, CustomOp1, CustomOp2, Device, Layout, Shape, Tensor};
 
