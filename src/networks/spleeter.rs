@@ -1,19 +1,62 @@
-//! Spleeter's U-net (Hennequin et al., JOSS 2020; reference: `spleeter/model/functions/unet.py`).
+//! Spleeter's U-net.
+//!
+//! Paper: Hennequin et al., *Spleeter: a fast and efficient music source separation tool with pre-trained models*,
+//! JOSS 2020. Reference: `spleeter/model/functions/unet.py` of spleeter 2.4.2. One U-net a stem, whose variables
+//! follow each other in TensorFlow's numbering: `conv2d` .. `conv2d_6`, `batch_normalization` .. `_11` and
+//! `conv2d_transpose` .. `_5` for the first stem, `conv2d_7` .. for the second. `batch_normalization_5` is made by
+//! the reference and leads nowhere.
 
-use candle_core::Tensor;
-use candle_nn::VarBuilder;
+use candle_core::{IndexOp, Tensor};
+use candle_nn::{Init, VarBuilder};
 use serde::{Deserialize, Serialize};
 
-use crate::error::Result;
+use super::layers::{self, BatchNorm, Conv, Geometry};
+use super::weights::{optional_parameter, parameter};
+use crate::error::{Error, ErrorKind, Result};
+
+/// Filters of the six convolutions on the way down.
+const FILTERS: [usize; 6] = [16, 32, 64, 128, 256, 512];
+/// Left and right.
+const CHANNELS: usize = 2;
+/// Six halvings of frames and bins.
+const GRID: usize = 64;
+const NORM_EPSILON: f64 = 1e-3;
+const LEAK: f64 = 0.2;
+
+/// What follows convolutions and deconvolutions.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Activations {
+    /// `LeakyReLU` of slope 0.2 and `ReLU`: the 2-stem model.
+    #[default]
+    Relu,
+    /// `ELU` both times: the 4- and 5-stem models.
+    Elu,
+}
+
+/// How the last layer becomes a mask.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Masks {
+    /// Each stem for itself: `unet.unet`, the 2- and 4-stem models.
+    #[default]
+    Sigmoid,
+    /// All stems sharing out each bin: `unet.softmax_unet`, the 5-stem model.
+    Softmax,
+}
 
 /// Shape of the network.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// Multiplies the filters 16, 32, 64, 128, 256, 512.
     pub width: f64,
     /// Stems, in the order of the checkpoint's variables.
     pub stems: Vec<String>,
+    /// What follows convolutions and deconvolutions.
+    pub activations: Activations,
+    /// How the last layer becomes a mask.
+    pub masks: Masks,
 }
 
 impl Default for Config {
@@ -21,13 +64,18 @@ impl Default for Config {
         Self {
             width: 1.0,
             stems: vec!["voice".to_owned(), "bgm".to_owned()],
+            activations: Activations::default(),
+            masks: Masks::default(),
         }
     }
 }
 
 /// One U-net a stem.
 #[derive(Debug)]
-pub struct Spleeter {}
+pub struct Spleeter {
+    config: Config,
+    unets: Vec<Unet>,
+}
 
 impl Spleeter {
     /// Builds the network from parameters named as TensorFlow's variables with `.` for `/`,
@@ -35,20 +83,267 @@ impl Spleeter {
     /// `conv2d_transpose.kernel` [kh, kw, out, in]).
     ///
     /// # Errors
-    /// When a parameter is missing or misshapen.
+    /// When a parameter is missing or misshapen, the width leaves a layer without whole filters, or there are no
+    /// stems.
     pub fn new(config: &Config, vb: VarBuilder<'_>) -> Result<Self> {
-        let _ = (config, vb);
-        crate::error::unbuilt("Spleeter")
+        if config.stems.is_empty() {
+            return Err(Error::pack(
+                "a config of spleeter names no stems; give each U-net's stem a name",
+            ));
+        }
+        let filters = FILTERS.map(|filters| filters as f64 * config.width);
+        if filters.iter().any(|&n| n < 1.0 || n > 8192.0 || n.fract() != 0.0) {
+            return Err(Error::pack(format!(
+                "a config of spleeter with width {} gives no whole number of filters; use a multiple of 1/16",
+                config.width
+            )));
+        }
+        let filters = filters.map(|filters| filters as usize);
+        let unets = (0..config.stems.len())
+            .map(|stem| Unet::new(stem, &filters, config.activations, &vb))
+            .collect::<Result<_>>()?;
+        Ok(Self {
+            config: config.clone(),
+            unets,
+        })
     }
 
+    /// The config it was built from.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Masks the magnitudes; the network is made for segments of 512 frames and 1024 bins, and takes any multiples
+    /// of 64.
+    ///
     /// # Shapes
     /// `magnitude` [B, 2, 512, 1024] (channel, frame, bin) -> one tensor of that shape per stem
     /// (sigmoid times input, before the ratio mask).
     ///
     /// # Errors
-    /// When the device fails.
+    /// When the shape is another or the device fails.
     pub fn forward(&self, magnitude: &Tensor) -> Result<Vec<Tensor>> {
-        let _ = magnitude;
-        crate::error::unbuilt("Spleeter")
+        match magnitude.dims() {
+            [_, CHANNELS, frames, bins] if frames * bins > 0 && frames % GRID == 0 && bins % GRID == 0 => {}
+            dims => {
+                return Err(Error::new(
+                    ErrorKind::Input,
+                    format!(
+                        "spleeter takes magnitudes [B, 2, 512, 1024] and was given {dims:?}; cut them to segments"
+                    ),
+                ));
+            }
+        }
+        let masked = |mask: Tensor| Ok((mask * magnitude)?);
+        match self.config.masks {
+            Masks::Sigmoid => self
+                .unets
+                .iter()
+                .map(|unet| masked(candle_nn::ops::sigmoid(&unet.forward(magnitude)?)?))
+                .collect(),
+            Masks::Softmax => {
+                let logits = self
+                    .unets
+                    .iter()
+                    .map(|unet| unet.forward(magnitude))
+                    .collect::<Result<Vec<_>>>()?;
+                let masks = candle_nn::ops::softmax(&Tensor::stack(&logits, 0)?, 0)?;
+                (0..logits.len()).map(|stem| masked(masks.i(stem)?)).collect()
+            }
+        }
+    }
+}
+
+/// The U-net of one stem.
+#[derive(Debug)]
+struct Unet {
+    /// Each with the norm that leads to the next; the last leads straight up.
+    down: Vec<(Conv, Option<BatchNorm>)>,
+    up: Vec<(Deconv, BatchNorm)>,
+    mask: Conv,
+    activations: Activations,
+}
+
+impl Unet {
+    fn new(stem: usize, filters: &[usize; 6], activations: Activations, vb: &VarBuilder<'_>) -> Result<Self> {
+        let levels = filters.len();
+        let (convs, norms, deconvs) = (stem * (levels + 1), stem * 2 * levels, stem * levels);
+
+        let mut down = Vec::with_capacity(levels);
+        let mut inputs = CHANNELS;
+        for (level, &outputs) in filters.iter().enumerate() {
+            let geometry = Geometry::plane(5, 5).with_stride(2).same(GRID, GRID);
+            let conv = conv(convs + level, inputs, outputs, geometry, vb)?;
+            let norm = if level + 1 < levels {
+                Some(norm(norms + level, outputs, vb)?)
+            } else {
+                pass_over_norm(norms + level, outputs, vb)?;
+                None
+            };
+            down.push((conv, norm));
+            inputs = outputs;
+        }
+
+        let mut up = Vec::with_capacity(levels);
+        for level in 0..levels {
+            let outputs = if level + 1 < levels {
+                filters[levels - 2 - level]
+            } else {
+                1
+            };
+            let deconv = Deconv::new(deconvs + level, inputs, outputs, vb)?;
+            up.push((deconv, norm(norms + levels + level, outputs, vb)?));
+            // The skip of the same size is laid beside it.
+            inputs = 2 * outputs;
+        }
+
+        let geometry = Geometry::plane(4, 4).with_dilation(2).same(GRID, GRID);
+        Ok(Self {
+            down,
+            up,
+            mask: conv(convs + levels, 1, CHANNELS, geometry, vb)?,
+            activations,
+        })
+    }
+
+    /// # Shapes
+    /// [B, 2, T, F] -> the mask's logits, of that shape.
+    fn forward(&self, magnitude: &Tensor) -> Result<Tensor> {
+        let mut skips = Vec::with_capacity(self.down.len());
+        let mut x = magnitude.clone();
+        for (conv, norm) in &self.down {
+            let raw = conv.forward(&x)?;
+            if let Some(norm) = norm {
+                x = norm.forward(&raw)?;
+                x = match self.activations {
+                    Activations::Relu => candle_nn::ops::leaky_relu(&x, LEAK)?,
+                    Activations::Elu => x.elu(1.0)?,
+                };
+                skips.push(raw);
+            } else {
+                x = raw;
+            }
+        }
+        for (deconv, norm) in &self.up {
+            x = deconv.forward(&x)?;
+            x = match self.activations {
+                Activations::Relu => x.relu()?,
+                Activations::Elu => x.elu(1.0)?,
+            };
+            x = norm.forward(&x)?;
+            if let Some(skip) = skips.pop() {
+                x = Tensor::cat(&[skip, x], 1)?;
+            }
+        }
+        self.mask.forward(&x)
+    }
+}
+
+/// TensorFlow's name of the `number`th variable scope of its kind.
+fn scope(kind: &str, number: usize) -> String {
+    if number == 0 {
+        kind.to_owned()
+    } else {
+        format!("{kind}_{number}")
+    }
+}
+
+fn conv(
+    number: usize,
+    inputs: usize,
+    outputs: usize,
+    geometry: Geometry,
+    vb: &VarBuilder<'_>,
+) -> Result<Conv> {
+    let vb = vb.pp(scope("conv2d", number));
+    let [_, height, width] = geometry.kernel();
+    let kernel = parameter(
+        &vb,
+        (height, width, inputs, outputs),
+        "kernel",
+        candle_nn::init::DEFAULT_KAIMING_UNIFORM,
+    )?;
+    let weight = kernel.permute((3, 2, 0, 1))?.contiguous()?;
+    let bias = parameter(&vb, outputs, "bias", Init::Const(0.0))?;
+    Conv::new(&weight, Some(bias), None, geometry, layers::Activation::None)
+}
+
+fn norm(number: usize, channels: usize, vb: &VarBuilder<'_>) -> Result<BatchNorm> {
+    let vb = vb.pp(scope("batch_normalization", number));
+    Ok(BatchNorm::from_tensors(
+        parameter(&vb, channels, "gamma", Init::Const(1.0))?,
+        parameter(&vb, channels, "beta", Init::Const(0.0))?,
+        parameter(&vb, channels, "moving_mean", Init::Const(0.0))?,
+        parameter(&vb, channels, "moving_variance", Init::Const(1.0))?,
+        NORM_EPSILON,
+    ))
+}
+
+/// Asks for the norm that the reference makes and does not use, so that it is not taken for a parameter of some
+/// other network.
+fn pass_over_norm(number: usize, channels: usize, vb: &VarBuilder<'_>) -> Result<()> {
+    let vb = vb.pp(scope("batch_normalization", number));
+    for name in ["gamma", "beta", "moving_mean", "moving_variance"] {
+        optional_parameter(&vb, channels, name, Init::Const(0.0))?;
+    }
+    Ok(())
+}
+
+/// TensorFlow's transposed 5 x 5 convolution of stride 2 with padding `same`: input i reaches outputs 2i - 1 to
+/// 2i + 3. So an even output sees two inputs and an odd one three, and the layer is four ordinary convolutions, of
+/// 2 or 3 taps each way, whose outputs interlock; together they multiply no more often than it does.
+#[derive(Debug)]
+struct Deconv {
+    /// Outputs of even and odd row, and of each, even and odd column.
+    phases: [[Conv; 2]; 2],
+}
+
+/// The kernel's taps that even and odd outputs see, in the order of the inputs, and the zeros before and after.
+const PHASES: [(&[u32], (usize, usize)); 2] = [(&[3, 1], (1, 0)), (&[4, 2, 0], (1, 1))];
+
+impl Deconv {
+    fn new(number: usize, inputs: usize, outputs: usize, vb: &VarBuilder<'_>) -> Result<Self> {
+        let vb = vb.pp(scope("conv2d_transpose", number));
+        let kernel = parameter(
+            &vb,
+            (5, 5, outputs, inputs),
+            "kernel",
+            candle_nn::init::DEFAULT_KAIMING_UNIFORM,
+        )?;
+        let bias = parameter(&vb, outputs, "bias", Init::Const(0.0))?;
+        let phase = |row: usize, column: usize| -> Result<Conv> {
+            let ((rows, above_below), (columns, left_right)) = (PHASES[row], PHASES[column]);
+            let device = kernel.device();
+            let weight = kernel
+                .index_select(&Tensor::new(rows, device)?, 0)?
+                .index_select(&Tensor::new(columns, device)?, 1)?
+                .permute((2, 3, 0, 1))?
+                .contiguous()?;
+            let geometry =
+                Geometry::plane(rows.len(), columns.len()).with_plane_padding(above_below, left_right);
+            Conv::new(
+                &weight,
+                Some(bias.clone()),
+                None,
+                geometry,
+                layers::Activation::None,
+            )
+        };
+        Ok(Self {
+            phases: [[phase(0, 0)?, phase(0, 1)?], [phase(1, 0)?, phase(1, 1)?]],
+        })
+    }
+
+    /// # Shapes
+    /// [B, C, H, W] -> [B, O, 2H, 2W].
+    fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        let (batch, _, height, width) = x.dims4()?;
+        let row = |[even, odd]: &[Conv; 2]| -> Result<Tensor> {
+            let interlocked = Tensor::stack(&[even.forward(x)?, odd.forward(x)?], 4)?;
+            Ok(interlocked.reshape((batch, (), height, 2 * width))?)
+        };
+        let [even, odd] = &self.phases;
+        let interlocked = Tensor::stack(&[row(even)?, row(odd)?], 3)?;
+        Ok(interlocked.reshape((batch, (), 2 * height, 2 * width))?)
     }
 }

@@ -31,19 +31,30 @@ pub(crate) fn noise(name: &str, shape: impl Into<Shape>) -> Tensor {
 /// The parameter `name`: fan-in scaled noise, and statistics of batch norm near (0, 1).
 pub(crate) fn weight(name: &str, shape: &Shape) -> Tensor {
     let noise = noise(name, shape.clone()).to_dtype(DType::F64).expect("f64");
-    let scaled = if name.ends_with("running_var") {
+    let scaled = if name.ends_with("running_var") || name.ends_with("moving_variance") {
         noise.affine(0.5, 1.0)
-    } else if shape.rank() == 1 && name.ends_with("weight") {
+    } else if shape.rank() == 1 && (name.ends_with("weight") || name.ends_with("gamma")) {
         noise.affine(0.25, 1.0)
     } else if shape.rank() == 1 {
         noise.affine(0.25, 0.0)
     } else {
-        let fan_in: usize = shape.dims()[1..].iter().product();
+        let fan_in = fan_in(name, shape.dims());
         noise.affine((6.0 / fan_in as f64).sqrt(), 0.0)
     };
     scaled
         .and_then(|scaled| scaled.to_dtype(DType::F32))
         .expect("f32")
+}
+
+/// Values that one output of a layer sums: PyTorch lays the outputs first, TensorFlow last, and second to last in a
+/// transposed convolution.
+fn fan_in(name: &str, dims: &[usize]) -> usize {
+    if name.ends_with(".kernel") {
+        let inputs = dims[if name.contains("transpose") { 3 } else { 2 }];
+        dims[0] * dims[1] * inputs
+    } else {
+        dims[1..].iter().product()
+    }
 }
 
 /// Gives a network whatever parameter it asks for.

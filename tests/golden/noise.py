@@ -1,10 +1,9 @@
 """Reproducible values that tests/golden/mod.rs makes as well, so that no fixture stores weights or inputs."""
 
 import numpy as np
-import torch
 
 
-def noise(name, shape):
+def values(name, shape):
     """Uniform in [-1, 1), in steps of 2^-23: splitmix64 from the FNV-1a hash of the name."""
     state = 0xCBF29CE484222325
     for byte in name.encode():
@@ -15,14 +14,21 @@ def noise(name, shape):
         z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
         z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
         z = z ^ (z >> np.uint64(31))
-    values = (z >> np.uint64(40)).astype(np.float64) / 2**23 - 1
-    return torch.from_numpy(values.astype(np.float32).reshape(shape))
+    uniform = (z >> np.uint64(40)).astype(np.float64) / 2**23 - 1
+    return uniform.astype(np.float32).reshape(shape)
+
+
+def noise(name, shape):
+    """`values` as PyTorch's tensor; TensorFlow's scripts do without PyTorch."""
+    import torch
+
+    return torch.from_numpy(values(name, shape))
 
 
 def weights(module_or_shapes):
     """Parameters by name: fan-in scaled noise, and statistics of batch norm near (0, 1)."""
     items = module_or_shapes
-    if isinstance(items, torch.nn.Module):
+    if hasattr(items, "state_dict"):
         items = {name: tensor.shape for name, tensor in items.state_dict().items()}
     made = {}
     for name, shape in items.items():

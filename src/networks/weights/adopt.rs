@@ -290,7 +290,13 @@ fn spleeter_config(named: &Arrays, origin: &str) -> Option<Value> {
     });
     // Six on the way down and the last one, for each stem.
     let stems = spleeter_stems(layers.count() / 7, origin)?;
-    Some(json!({ "width": width, "stems": stems }))
+    // The official models of more than two stems differ in more than their number (spleeter/resources/*stems.json).
+    Some(json!({
+        "width": width,
+        "activations": if stems.len() > 2 { "elu" } else { "relu" },
+        "masks": if stems.len() > 4 { "softmax" } else { "sigmoid" },
+        "stems": stems,
+    }))
 }
 
 fn mrcmv_config(named: &Arrays) -> Option<Value> {

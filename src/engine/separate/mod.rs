@@ -2,13 +2,24 @@
 //!
 //! Reference: `spleeter/model/__init__.py` (mask exponent 2, epsilon 1e-10, mask extension).
 
-use std::path::{Path, PathBuf};
+mod cache;
+mod file;
+mod segments;
+
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+
+pub use cache::separate_cached;
+pub use file::separate_file;
+pub use segments::Separator;
 
 use super::Engine;
 use crate::error::Result;
 use crate::jobs::Monitor;
+
+/// What a progress line says of all this.
+const STAGE: &str = "Separating voice and music";
 
 /// What happens above the 1024 kept bins (11 kHz).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,7 +35,8 @@ pub enum MaskExtension {
 /// How to separate.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct SeparateOptions {
-    /// STFT frames (of the segment's 512) that neighbouring segments share and cross-fade; 0 = reference.
+    /// STFT frames (of the segment's 512, half of them at most) that neighbouring segments share and cross-fade;
+    /// 0 = reference.
     pub overlap_frames: usize,
     /// Treble.
     pub extension: MaskExtension,
@@ -39,8 +51,16 @@ impl Default for SeparateOptions {
     }
 }
 
+impl SeparateOptions {
+    /// What the reference does: segments side by side, nothing above 11 kHz.
+    pub const REFERENCE: Self = Self {
+        overlap_frames: 0,
+        extension: MaskExtension::Zeros,
+    };
+}
+
 /// Two stems in memory, interleaved stereo at 44.1 kHz, as long as the input.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Stems {
     /// Voice-over.
     pub voice: Vec<f32>,
@@ -69,31 +89,16 @@ pub fn separate_samples(
     options: &SeparateOptions,
     monitor: &Monitor,
 ) -> Result<Stems> {
-    let _ = (engine, samples, options, monitor);
-    crate::error::unbuilt("separation")
-}
-
-/// Separates the sound of `media` into `folder/voice.wav` and `folder/bgm.wav`, streaming: memory does not grow with
-/// length.
-///
-/// # Errors
-/// As [`crate::media::probe`]; when the file has no sound; disk full; cancelled. Nothing partial is left.
-pub fn separate_file(
-    engine: &Engine,
-    media: &Path,
-    folder: &Path,
-    options: &SeparateOptions,
-    monitor: &Monitor,
-) -> Result<StemFiles> {
-    let _ = (engine, media, folder, options, monitor);
-    crate::error::unbuilt("separation")
-}
-
-/// As [`separate_file`] into the cache, under a hash of the media's content and the separator; a second call answers at once.
-///
-/// # Errors
-/// As [`separate_file`].
-pub fn separate_cached(engine: &Engine, media: &Path, monitor: &Monitor) -> Result<StemFiles> {
-    let _ = (engine, media, monitor);
-    crate::error::unbuilt("separation")
+    let mut separator = Separator::new(engine.spleeter()?, &engine.device().device, options, monitor)?;
+    let mut stems = Stems {
+        voice: Vec::with_capacity(samples.len()),
+        bgm: Vec::with_capacity(samples.len()),
+    };
+    for block in samples.chunks(1 << 18) {
+        separator.push(block, &mut stems)?;
+        monitor.progress(STAGE, Some(stems.voice.len() as f32 / samples.len() as f32));
+    }
+    separator.finish(&mut stems)?;
+    monitor.progress(STAGE, Some(1.0));
+    Ok(stems)
 }
