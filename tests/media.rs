@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use undertone::error::Result;
 use undertone::jobs::Monitor;
-use undertone::media::testing::{Synthetic, synthesise};
-use undertone::media::{self, AudioFormat, Frame, FrameFit};
+use undertone::media::testing::{Synthetic, picture_packets, synthesise};
+use undertone::media::{self, AudioFormat, Frame, FrameFit, MixedSound, Picture};
 
 fn folder() -> tempfile::TempDir {
     tempfile::tempdir().expect("temporary folder")
@@ -211,6 +211,143 @@ fn a_long_jump_shows_the_same_frame_as_decoding_up_to_it() -> Result<()> {
         let small = media::thumbnails(&path, 5, 24, &Monitor::silent())?;
         assert_eq!(small.len(), 5);
         assert!(small.iter().all(|frame| (frame.width, frame.height) == (32, 24)));
+    }
+    Ok(())
+}
+
+/// Silence with a short click at each of some times.
+struct Clicks {
+    frames: u64,
+    at_frames: Vec<u64>,
+}
+
+impl MixedSound for Clicks {
+    fn format(&self) -> AudioFormat {
+        AudioFormat::MIX
+    }
+
+    fn frames(&self) -> u64 {
+        self.frames
+    }
+
+    fn render(&mut self, at: u64, out: &mut [f32]) -> Result<()> {
+        for (i, frame) in out.chunks_exact_mut(2).enumerate() {
+            let now = at + i as u64;
+            let hit = self
+                .at_frames
+                .iter()
+                .any(|&click| now >= click && now < click + 40);
+            frame.fill(if hit { 0.8 } else { 0.0 });
+        }
+        Ok(())
+    }
+}
+
+fn clicks(length_s: f64) -> Box<Clicks> {
+    Box::new(Clicks {
+        frames: (length_s * 44_100.0) as u64,
+        at_frames: vec![0, 22_050, 66_150],
+    })
+}
+
+/// Frame of the first sample over a third of full scale from `from_s` on.
+fn onset(samples: &[f32], from_s: f64) -> usize {
+    let from = (from_s * 44_100.0) as usize;
+    samples
+        .chunks_exact(2)
+        .skip(from)
+        .position(|frame| frame[0].abs() > 0.33)
+        .map_or(0, |at| at + from)
+}
+
+/// Remuxes `video` and holds the result against it.
+fn check_remux(video: &Path, out: &Path, expected: Picture) -> Result<()> {
+    let info = media::probe(video)?;
+    let picture = media::remux(video, clicks(info.duration_s), out, &Monitor::silent())?;
+    let name = format!("{} -> {}", video.display(), out.display());
+    assert_eq!(picture, expected, "{name}");
+
+    let written = media::probe(out)?;
+    let frame_s = match info.video[0].frame_rate {
+        rate if rate > 0.0 => 1.0 / rate,
+        _ => 0.04,
+    };
+    assert!(
+        (written.duration_s - info.duration_s).abs() <= frame_s,
+        "{name}: {} became {}",
+        info.duration_s,
+        written.duration_s
+    );
+    assert_eq!((written.video.len(), written.audio.len()), (1, 1), "{name}");
+    assert_eq!(
+        written.video[0].rotation,
+        if expected == Picture::Copied {
+            info.video[0].rotation
+        } else {
+            0
+        }
+    );
+
+    let samples = media::decode_audio(out, AudioFormat::MIX, 0.0, None, &Monitor::silent())?;
+    let wanted = info.duration_s * 44_100.0;
+    let found = samples.len() as f64 / 2.0;
+    assert!((found - wanted).abs() < 3.0, "{name}: {found} frames of {wanted}");
+    for click in [22_050, 66_150] {
+        let found = onset(&samples, click as f64 / 44_100.0 - 0.2);
+        assert!(
+            found.abs_diff(click) < 45,
+            "{name}: a click at {click} came at {found}"
+        );
+    }
+    if expected == Picture::Copied {
+        let (before, after) = (picture_packets(video)?, picture_packets(out)?);
+        assert_eq!(before.len(), after.len(), "{name}");
+        for (i, (before, after)) in before.iter().zip(&after).enumerate() {
+            assert!(before.bytes == after.bytes, "{name}: packet {i} differs");
+            assert!(
+                (before.pts_s - after.pts_s).abs() < 2e-3,
+                "{name}: packet {i} {} {}",
+                before.pts_s,
+                after.pts_s
+            );
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn remuxed_pictures_are_copied_and_in_sync() -> Result<()> {
+    let folder = folder();
+    let at = |name: &str| folder.path().join(name);
+    let webm = make(folder.path(), "a.webm", &Synthetic::default());
+    let mp4 = make(folder.path(), "b.mp4", &Synthetic::default());
+    check_remux(&webm, &at("1.webm"), Picture::Copied)?;
+    check_remux(&webm, &at("1.mkv"), Picture::Copied)?;
+    check_remux(&webm, &at("1.mp4"), Picture::Encoded)?;
+    check_remux(&mp4, &at("2.mp4"), Picture::Copied)?;
+    check_remux(&mp4, &at("2.mkv"), Picture::Copied)?;
+    check_remux(&mp4, &at("2.webm"), Picture::Encoded)?;
+    Ok(())
+}
+
+#[test]
+fn real_pictures_are_copied() -> Result<()> {
+    let folder = folder();
+    for video in shared("video") {
+        let info = media::probe(&video)?;
+        let own = if info.video[0].codec.starts_with("VP8") {
+            "webm"
+        } else {
+            "mp4"
+        };
+        for extension in ["mkv", own] {
+            let stem = video.file_stem().expect("name").to_string_lossy().into_owned();
+            check_remux(
+                &video,
+                &folder.path().join(format!("{stem}.{extension}")),
+                Picture::Copied,
+            )?;
+        }
     }
     Ok(())
 }

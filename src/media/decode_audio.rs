@@ -42,6 +42,13 @@ const JITTER_S: f64 = 0.04;
 /// Decoders need some packets before the first exact sample: overlap in AAC,
 /// the bit reservoir in MP3, 80 ms of convergence in Opus.
 const ROLL_IN_S: f64 = 0.25;
+/// So many frames into the stream its times are still taken to the sample: an
+/// edit list that ends inside a block leaves a sliver of the block before.
+const SETTLING_FRAMES: u64 = 64;
+/// A stream that ends so little before the end that the file states is filled
+/// up: qtdemux (1.22) holds back the last packet of a sound whose edit list
+/// skips the encoder's lead.
+const MISSING_END_S: f64 = 0.1;
 /// A stretch of silence is handed out in pieces of this many frames.
 const SILENCE_FRAMES: u64 = 1 << 15;
 
@@ -60,8 +67,10 @@ pub struct AudioReader {
     at: u64,
     /// Frames past which a jump in time cannot be true.
     horizon: Option<u64>,
-    /// Whether `at` follows the stream; not yet at the start or after a seek.
-    settled: bool,
+    /// Frames taken from the stream so far, up to [`SETTLING_FRAMES`].
+    settled: u64,
+    /// Where the stream ends by what the file says.
+    stated_end: Option<u64>,
     /// Silence still due before `held`.
     silence: u64,
     /// Samples that wait for the silence before them.
@@ -111,7 +120,8 @@ impl AudioReader {
             end: gapless.map(|gapless| frames(gapless.length_s)),
             at: frames(start_s.max(0.0)),
             horizon: length_s.map(|length_s| frames(length_s + 10.0)),
-            settled: false,
+            settled: 0,
+            stated_end: None,
             silence: 0,
             held: Vec::new(),
         })
@@ -153,10 +163,17 @@ impl AudioReader {
             if self.end.is_some_and(|end| self.at >= end) {
                 return Ok(0);
             }
-            let Some(decoded) = self.source.next(monitor)? else {
-                return Ok(0);
-            };
-            self.place(&decoded)?;
+            match self.source.next(monitor)? {
+                Some(decoded) => self.place(&decoded)?,
+                None => {
+                    let missing = self.stated_end.map_or(0, |end| end.saturating_sub(self.at));
+                    let bearable = (MISSING_END_S * f64::from(self.format.sample_rate)) as u64;
+                    if missing == 0 || missing > bearable || self.settled == 0 {
+                        return Ok(0);
+                    }
+                    self.silence = missing;
+                }
+            }
         }
     }
 
@@ -172,19 +189,23 @@ impl AudioReader {
 
         let at = self.at as i64;
         let rate = f64::from(self.format.sample_rate);
-        let starts = decoded
-            .time_ns
-            .map_or(at, |ns| ((ns as f64 * 1e-9 - self.lead_s) * rate).round() as i64);
+        let frame_of = |ns: i64| ((ns as f64 * 1e-9 - self.lead_s) * rate).round() as i64;
+        let starts = decoded.time_ns.map_or(at, frame_of);
         let believable = self.horizon.is_none_or(|horizon| starts < horizon as i64);
-        let strays = !self.settled || (starts - at).abs() > (JITTER_S * rate) as i64;
+        let strays = self.settled < SETTLING_FRAMES || (starts - at).abs() > (JITTER_S * rate) as i64;
         let starts = if strays && believable { starts } else { at };
 
-        let cut = (at - starts).clamp(0, frames);
-        let over = self
+        let end = self
             .end
-            .map_or(0, |end| (starts + frames - end as i64).clamp(0, frames - cut));
+            .map(|end| end as i64)
+            .into_iter()
+            .chain(decoded.until_ns.map(frame_of))
+            .min();
+        let cut = (at - starts).clamp(0, frames);
+        let over = end.map_or(0, |end| (starts + frames - end).clamp(0, frames - cut));
         if cut + over < frames {
-            self.settled = true;
+            self.settled = (self.settled + (frames - over - cut) as u64).min(SETTLING_FRAMES);
+            self.stated_end = end.and_then(|end| u64::try_from(end).ok());
             self.silence = (starts - at).max(0) as u64;
             let bytes = |frames: i64| frames as usize * channels * 4;
             self.held.extend(

@@ -44,6 +44,7 @@ pub(super) struct Pipeline {
     inner: gst::Pipeline,
     bus: gst::Bus,
     path: PathBuf,
+    out: Option<PathBuf>,
     missing: Option<String>,
     last_progress: Instant,
 }
@@ -83,6 +84,7 @@ impl Pipeline {
             inner,
             bus,
             path: path.to_owned(),
+            out: None,
             missing: None,
             last_progress: Instant::now(),
         })
@@ -91,6 +93,11 @@ impl Pipeline {
     /// The GStreamer pipeline.
     pub(super) fn inner(&self) -> &gst::Pipeline {
         &self.inner
+    }
+
+    /// Tells the file that is being written, for the errors of its sink.
+    pub(super) fn writes(&mut self, out: &Path) {
+        self.out = Some(out.to_owned());
     }
 
     /// The file that it is about.
@@ -263,9 +270,15 @@ impl Pipeline {
             details = error.debug().as_deref().unwrap_or_default(),
             "GStreamer failed"
         );
+        let at_sink = error
+            .src()
+            .and_then(|element| element.downcast_ref::<gst::Element>())
+            .and_then(gst::prelude::ElementExt::factory)
+            .is_some_and(|factory| factory.name() == "filesink");
+        let path = self.out.as_ref().filter(|_| at_sink).unwrap_or(&self.path);
         let explained = match self.missing.take() {
-            Some(detail) => missing_plugin(&self.path, &detail),
-            None => explain(&self.path, &source),
+            Some(detail) => missing_plugin(path, &detail),
+            None => explain(path, &source),
         };
         explained.with_source(source)
     }

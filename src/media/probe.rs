@@ -94,7 +94,8 @@ pub fn probe(path: &Path) -> Result<MediaInfo> {
         let known_at = *all_known_at.get_or_insert_with(Instant::now);
         seen.streams.iter().all(|stream| stream.flowing || stream.ended) || known_at.elapsed() > LATE_STREAM
     })?;
-    let duration_s = match known_duration(&parse) {
+    let known = known_duration(&watch.lock().streams);
+    let duration_s = match known {
         Some(duration) => duration,
         None => {
             // A recording that was never closed: run through its packets.
@@ -125,6 +126,9 @@ struct Seen {
 
 struct Stream {
     pad: gst::Pad,
+    /// Length that the demuxer stated before the first packet: matroskademux
+    /// moves it on while packets flow.
+    stated: Option<gst::ClockTime>,
     flowing: bool,
     ended: bool,
     end_ns: i64,
@@ -151,10 +155,13 @@ impl Watch {
     fn connect(this: &Arc<Self>, parse: &gst::Element) {
         let watch = Arc::clone(this);
         parse.connect_pad_added(move |_, pad| {
+            // Asked before the lock is taken: the answer comes from upstream.
+            let stated = pad.query_duration();
             let index = {
                 let mut seen = watch.lock();
                 seen.streams.push(Stream {
                     pad: pad.clone(),
+                    stated,
                     flowing: false,
                     ended: false,
                     end_ns: 0,
@@ -236,14 +243,16 @@ impl Stream {
     }
 }
 
-/// The length that the container states, in seconds.
-fn known_duration(parse: &gst::Element) -> Option<f64> {
-    parse
-        .src_pads()
-        .iter()
-        .filter_map(|pad| pad.query_duration::<gst::ClockTime>())
-        .max()
-        .filter(|duration| *duration > gst::ClockTime::ZERO)
+/// The length that the container states, in seconds: before packets flow, or
+/// where that takes a packet, after the first.
+fn known_duration(streams: &[Stream]) -> Option<f64> {
+    let early = streams.iter().filter_map(|stream| stream.stated).max();
+    early
+        .or_else(|| {
+            let late = streams.iter().filter_map(|stream| stream.pad.query_duration());
+            late.max()
+        })
+        .filter(|duration: &gst::ClockTime| *duration > gst::ClockTime::ZERO)
         .map(|duration| duration.nseconds() as f64 / 1e9)
 }
 

@@ -99,10 +99,17 @@ pub(super) fn with_location(element: &str, path: &Path) -> Result<gst::Element> 
 
 /// A `parsebin` that follows no playlist out to the network.
 pub(super) fn parse_bin() -> Result<gst::Element> {
+    parse_bin_until(None)
+}
+
+/// As [`parse_bin()`]; streams that `accepted` takes come as the demuxer gives
+/// them, without a parser, which would change their packets.
+pub(super) fn parse_bin_until(accepted: Option<gst::Caps>) -> Result<gst::Element> {
     let parse = elements::make("parsebin")?;
-    parse.connect("autoplug-continue", false, |values| {
+    parse.connect("autoplug-continue", false, move |values| {
         let caps = values.get(2)?.get::<gst::Caps>().ok()?;
-        Some((!is_playlist(&caps)).to_value())
+        let done = accepted.as_ref().is_some_and(|accepted| caps.is_subset(accepted));
+        Some((!done && !is_playlist(&caps)).to_value())
     });
     Ok(parse)
 }
@@ -127,6 +134,9 @@ pub(super) struct Decoded {
     /// When they are heard or seen, in nanoseconds from the start of the file;
     /// `None` where the stream does not say.
     pub(super) time_ns: Option<i64>,
+    /// Where the file says that the stream ends, on the same line: an edit list
+    /// cuts what an encoder put behind the sound.
+    pub(super) until_ns: Option<i64>,
 }
 
 impl Decoded {
@@ -137,6 +147,7 @@ impl Decoded {
         let segment = sample.segment()?.downcast_ref::<gst::ClockTime>()?;
         Some(Self {
             time_ns: buffer.pts().and_then(|pts| pipeline::stream_ns(segment, pts)),
+            until_ns: segment.stop().and_then(|stop| pipeline::stream_ns(segment, stop)),
             caps: sample.caps_owned()?,
             buffer,
         })
@@ -166,29 +177,16 @@ impl Source {
         depth: u32,
         monitor: &Monitor,
     ) -> Result<Self> {
-        super::init()?;
-        let file = file_source(path)?;
-        let mut pipeline = Pipeline::new(path)?;
-        let parse = parse_bin()?;
+        let pipeline = Pipeline::new(path)?;
         let decode = elements::make("decodebin")?;
         decode.set_property("force-sw-decoders", true);
-        let sink = gst_app::AppSink::builder()
-            .caps(caps)
-            .sync(false)
-            .max_buffers(depth)
-            .wait_on_eos(false)
-            .enable_last_sample(false)
-            .build();
-
-        pipeline.add_row(&[&file, &parse])?;
+        let sink = app_sink(caps, depth);
         let mut row: Vec<&gst::Element> = convert.iter().collect();
         row.push(sink.upcast_ref());
         pipeline.add_row(&row)?;
         pipeline.add_row(&[&decode])?;
         // It joins the pipeline's state when there is a stream for it.
         decode.set_locked_state(true);
-
-        link_first(&parse, &decode, kind);
         let head = row[0].clone();
         decode.connect_pad_added(move |_, pad| {
             if let Some(sink) = head.static_pad("sink")
@@ -198,16 +196,50 @@ impl Source {
                 tracing::warn!(%source, "a decoded stream could not be linked");
             }
         });
+        Self::start(pipeline, &parse_bin()?, &decode, sink, kind, monitor)
+    }
 
+    /// Opens the first picture stream as the demuxer gives it, coded; it has to
+    /// be one of `coded`.
+    ///
+    /// # Errors
+    /// As [`Source::open`].
+    pub(super) fn open_coded(path: &Path, coded: &gst::Caps) -> Result<Self> {
+        let pipeline = Pipeline::new(path)?;
+        let sink = app_sink(coded, 4);
+        pipeline.add_row(&[sink.upcast_ref()])?;
+        let parse = parse_bin_until(Some(coded.clone()))?;
+        let entry = sink.clone();
+        Self::start(
+            pipeline,
+            &parse,
+            entry.upcast_ref(),
+            sink,
+            Kind::Picture,
+            &Monitor::silent(),
+        )
+    }
+
+    /// Adds the file and starts: the first stream of `kind` goes into `entry`.
+    fn start(
+        mut pipeline: Pipeline,
+        parse: &gst::Element,
+        entry: &gst::Element,
+        sink: gst_app::AppSink,
+        kind: Kind,
+        monitor: &Monitor,
+    ) -> Result<Self> {
+        let file = file_source(pipeline.path())?;
+        pipeline.add_row(&[&file, parse])?;
+        link_first(parse, entry, kind);
         pipeline.set_state(gst::State::Paused)?;
         pipeline.wait_ready(monitor)?;
-        let mut source = Self {
+        pipeline.set_state(gst::State::Playing)?;
+        Ok(Self {
             pipeline,
             sink,
             ended: false,
-        };
-        source.pipeline.set_state(gst::State::Playing)?;
-        Ok(source)
+        })
     }
 
     /// The next buffer, or `None` at the end of the stream.
@@ -271,6 +303,18 @@ impl Source {
     }
 }
 
+/// A sink that holds at most `depth` buffers of `caps` and takes them as fast as
+/// they are pulled.
+fn app_sink(caps: &gst::Caps, depth: u32) -> gst_app::AppSink {
+    gst_app::AppSink::builder()
+        .caps(caps)
+        .sync(false)
+        .max_buffers(depth)
+        .wait_on_eos(false)
+        .enable_last_sample(false)
+        .build()
+}
+
 /// The tags that came down to `pad`: those of its stream and those of the file.
 pub(super) fn pad_tags(pad: &gst::Pad) -> Vec<gst::TagList> {
     (0..)
@@ -279,10 +323,10 @@ pub(super) fn pad_tags(pad: &gst::Pad) -> Vec<gst::TagList> {
         .collect()
 }
 
-/// Links the first pad of `kind` to `decode` and says on the bus when there is
+/// Links the first pad of `kind` to `entry` and says on the bus when there is
 /// none. `parsebin` adds all pads before the first packet flows, so a packet
 /// without a linked pad means that there is none.
-fn link_first(parse: &gst::Element, decode: &gst::Element, kind: Kind) {
+fn link_first(parse: &gst::Element, entry: &gst::Element, kind: Kind) {
     let linked = Arc::new(AtomicBool::new(false));
     let locked = Arc::new(AtomicBool::new(false));
     let protected = Arc::clone(&locked);
@@ -294,7 +338,7 @@ fn link_first(parse: &gst::Element, decode: &gst::Element, kind: Kind) {
         }
         None
     });
-    let decode = decode.clone();
+    let entry = entry.clone();
     parse.connect_pad_added(move |parse, pad| {
         let caps = pad.current_caps().unwrap_or_else(|| pad.query_caps(None));
         if is_encrypted(&caps) {
@@ -323,12 +367,12 @@ fn link_first(parse: &gst::Element, decode: &gst::Element, kind: Kind) {
             });
             return;
         }
-        decode.set_locked_state(false);
-        let joined = decode
+        entry.set_locked_state(false);
+        let joined = entry
             .static_pad("sink")
             .is_some_and(|sink| pad.link(&sink).is_ok());
-        if !joined || decode.sync_state_with_parent().is_err() {
-            tracing::warn!(%caps, "the decoder could not be started");
+        if !joined || entry.sync_state_with_parent().is_err() {
+            tracing::warn!(%caps, "a stream could not be started");
         }
     });
 }

@@ -3,12 +3,13 @@
 
 use std::fmt::Write;
 use std::path::Path;
+use std::str::FromStr;
 
 use gstreamer as gst;
 
 use super::elements::{is_present, missing_element};
 use super::pipeline::{News, Pipeline};
-use super::source::with_location;
+use super::source::{Source, with_location};
 use crate::error::{Error, Result};
 use crate::jobs::Monitor;
 
@@ -150,4 +151,39 @@ pub(super) fn write_pipeline(description: &str, path: &Path) -> Result<()> {
         // Encoding says nothing until it ends; test media are short.
     }
     Ok(())
+}
+
+/// A coded picture as it lies in a file.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Packet {
+    /// When it is shown, in seconds.
+    pub pts_s: f64,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+}
+
+/// The coded pictures of the first picture stream, as the demuxer gives them:
+/// two files with equal packets hold the same picture, bit for bit.
+///
+/// # Errors
+/// As [`crate::media::probe`]; also when the file has no picture.
+pub fn picture_packets(path: &Path) -> Result<Vec<Packet>> {
+    const CODED: &str = "video/x-h264; video/x-h265; video/x-vp8; video/x-vp9; video/x-av1; \
+                         video/mpeg, systemstream=(boolean)false; video/x-theora; image/jpeg";
+    super::init()?;
+    let coded = gst::Caps::from_str(CODED)
+        .map_err(|source| Error::internal("the list of codecs is wrong").with_source(source))?;
+    let mut source = Source::open_coded(path, &coded)?;
+    let mut packets = Vec::new();
+    while let Some(packet) = source.next(&Monitor::silent())? {
+        let bytes = packet
+            .buffer
+            .map_readable()
+            .map_err(|source| Error::internal("a packet cannot be read").with_source(source))?;
+        packets.push(Packet {
+            pts_s: packet.time_ns.unwrap_or(0) as f64 / 1e9,
+            bytes: bytes.to_vec(),
+        });
+    }
+    Ok(packets)
 }
