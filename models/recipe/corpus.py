@@ -153,14 +153,20 @@ def save(path, samples):
     partial.rename(path)
 
 
-def make(folder, midi_folder, seed, counts=(900, 260, 60)):
-    """Fills the banks; what is there is kept, so a stopped run goes on. Order mixes the kinds, so that training may start early."""
+COUNTS = {"train": (900, 290, 60), "test": (72, 20, 4)}  # speech, music, sounds
+
+
+def make(folder, midi_folder, seed):
+    """Fills the banks; what is there is kept, so a stopped run goes on. Order mixes the kinds, so that training may start early.
+
+    Every other of the first compositions is a given MIDI file; held-out ones come on top of the test's own.
+    """
     midis = sorted(pathlib.Path(midi_folder).glob("*.mid")) if midi_folder else []
     jobs = []
-    for split, share in (("train", 1.0), ("test", 0.08)):
+    for split, counts in COUNTS.items():
         chosen = [path for path in midis if is_test(path) == (split == "test")]
         for kind, count in zip(("speech", "music", "sounds"), counts):
-            for index in range(int(count * share) + (len(chosen) if kind == "music" else 0)):
+            for index in range(count + (len(chosen) if kind == "music" and split == "test" else 0)):
                 source = chosen[index // 2] if kind == "music" and index % 2 and index // 2 < len(chosen) else None
                 jobs.append((index / count, split, kind, index, source))
     for _, split, kind, index, source in sorted(jobs, key=lambda job: job[0]):

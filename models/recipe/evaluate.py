@@ -158,7 +158,7 @@ def report(pack, work, media, seed):
     lines = [f"Weights sha256 {digest[:16]}…, device CPU, seed {seed}, mean ± standard error.", ""]
     if (work / "corpus" / "test").is_dir():
         pairs = list(generated_pairs(work, seed))
-        lines += table("Held-out generated mixes: voices, sentences, compositions and soundfont that training never saw", compare(nets, pairs))
+        lines += table("Held-out generated mixes: sentences, voices, compositions and soundfont kept out of training", compare(nets, pairs))
         leaks = [np.mean([alone(nets, pair[wrong ^ 1], wrong) for pair in pairs[:8]]) for wrong in (1, 0)]
         lines += [f"Voice alone leaks {leaks[0]:.1f} dB into the BGM stem, BGM alone {leaks[1]:.1f} dB into the voice stem.", ""]
     if media is not None:

@@ -13,7 +13,8 @@ import unet
 
 TRAINED = ("The separator was trained on speech by espeak-ng, flite and festival over music by the recipe's composer and the Freedoom "
            "compositions (BSD-3-Clause, see models/README.md), played by fluidsynth, with generated game sounds.")
-SEEDED = "SlowFast, VGGish and MRCMV are seeded first weights, not trained on the retrieval task."
+LISTENED = "VGGish was trained to tell recordings of the same corpus apart, without labels."
+SEEDED = "SlowFast and MRCMV are seeded first weights, not trained on the retrieval task."
 
 
 def clips(video, count, generator):
@@ -90,6 +91,7 @@ def make(target, work, seed):
     networks = {network: {"config": config, "file": f"{file}.safetensors", "sha256": digests[f"{file}.safetensors"]}
                 for network, (config, file) in configs.items()}
     trained = TRAINED if (work / "separator.pt").exists() else "The separator is seeded, not yet trained."
-    provenance = f"Made from nothing by models/recipe. {trained} {SEEDED}"
+    heard = LISTENED if (work / "vggish.pt").exists() else "VGGish is seeded, not yet trained."
+    provenance = f"Made from nothing by models/recipe. {trained} {heard} {SEEDED}"
     manifest = {"name": "compact", "version": "0.1.0", "licence": "CC0-1.0", "provenance": provenance, "networks": networks}
     (target / "pack.json").write_text(json.dumps(manifest, indent=1) + "\n")
