@@ -99,16 +99,34 @@ impl PictureReader {
         Ok(None)
     }
 
+    /// Height of a picture as it is shown, upright.
+    ///
+    /// # Errors
+    /// When GStreamer does not describe the pixels.
+    pub(super) fn shown_height(&self, picture: &Picture) -> Result<u32> {
+        let info = self.describe(picture)?;
+        let sideways = Orientation::of(&self.source.tags()).clockwise % 180 == 90;
+        let (_, height) = shown_size(&info, sideways);
+        Ok(height.round() as u32)
+    }
+
+    fn describe(&self, picture: &Picture) -> Result<gst_video::VideoInfo> {
+        gst_video::VideoInfo::from_caps(&picture.decoded.caps).map_err(|source| {
+            self.unreadable("GStreamer does not describe; convert the file")
+                .with_source(source)
+        })
+    }
+
+    fn unreadable(&self, problem: &str) -> Error {
+        Error::input(self.source.path(), format!("has a picture that {problem}"))
+    }
+
     /// Converts a picture to packed RGB of the size that `fit` asks for.
     ///
     /// # Errors
     /// When GStreamer cannot convert the pixel format.
     pub(super) fn convert(&mut self, picture: &Picture, fit: FrameFit) -> Result<Frame> {
-        let unreadable =
-            |problem: &str| Error::input(self.source.path(), format!("has a picture that {problem}"));
-        let info = gst_video::VideoInfo::from_caps(&picture.decoded.caps).map_err(|source| {
-            unreadable("GStreamer does not describe; convert the file").with_source(source)
-        })?;
+        let info = self.describe(picture)?;
         let orientation = Orientation::of(&self.source.tags());
         let sideways = orientation.clockwise % 180 == 90;
         let size = Size::of(&info, sideways, fit);
@@ -118,19 +136,16 @@ impl PictureReader {
         } else {
             (size.width, size.height)
         };
-        let failed = || unreadable("cannot be converted to RGB; convert the file");
+        let used = self.converter.take();
+        let failed = || self.unreadable("cannot be converted to RGB; convert the file");
         let to = gst_video::VideoInfo::builder(gst_video::VideoFormat::Rgb, stored_width, stored_height)
             .fps(info.fps())
             .interlace_mode(info.interlace_mode())
             .build()
             .map_err(|source| failed().with_source(source))?;
-        let current = self
-            .converter
-            .take()
-            .filter(|converter| converter.from == info && converter.to == to);
-        let converter = match current {
-            Some(converter) => converter,
-            None => Converter::new(info, to).map_err(|source| failed().with_source(source))?,
+        let converter = match used {
+            Some(used) if used.from == info && used.to == to => used,
+            _ => Converter::new(info, to).map_err(|source| failed().with_source(source))?,
         };
         let rgb = converter.run(&picture.decoded.buffer).ok_or_else(failed)?;
         self.converter = Some(converter);
@@ -182,7 +197,22 @@ impl Converter {
     }
 }
 
-/// The size of a picture as it is shown, upright.
+/// Width and height of a picture with square pixels, upright.
+fn shown_size(info: &gst_video::VideoInfo, sideways: bool) -> (f64, f64) {
+    let aspect = info.par();
+    let stretch = match (aspect.numer(), aspect.denom()) {
+        (numer, denom) if numer > 0 && denom > 0 => f64::from(numer) / f64::from(denom),
+        _ => 1.0,
+    };
+    let (width, height) = (f64::from(info.width()) * stretch, f64::from(info.height()));
+    if sideways {
+        (height.max(1.0), width.max(1.0))
+    } else {
+        (width.max(1.0), height.max(1.0))
+    }
+}
+
+/// The size that a picture is brought to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Size {
     width: u32,
@@ -193,14 +223,8 @@ struct Size {
 
 impl Size {
     fn of(info: &gst_video::VideoInfo, sideways: bool, fit: FrameFit) -> Self {
-        let aspect = info.par();
-        let stretch = match (aspect.numer(), aspect.denom()) {
-            (numer, denom) if numer > 0 && denom > 0 => f64::from(numer) / f64::from(denom),
-            _ => 1.0,
-        };
-        let stored = (f64::from(info.width()) * stretch, f64::from(info.height()));
-        let (width, height) = if sideways { (stored.1, stored.0) } else { stored };
-        Self::fitting(width.max(1.0), height.max(1.0), fit)
+        let (width, height) = shown_size(info, sideways);
+        Self::fitting(width, height, fit)
     }
 
     fn fitting(width: f64, height: f64, fit: FrameFit) -> Self {
