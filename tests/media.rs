@@ -1,5 +1,11 @@
 //! The media module from outside: synthesised files, real files, bad files.
 
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "tests say what they skip and measure"
+)]
+
 use std::path::{Path, PathBuf};
 
 use undertone::error::Result;
@@ -149,7 +155,7 @@ fn real_files_are_read() -> Result<()> {
             eprintln!("   sound {length_s} in {:?}", started.elapsed());
         }
         if !info.video.is_empty() {
-            let times: Vec<f64> = (0..64).map(|i| (f64::from(i) + 0.5) / 2.0).collect();
+            let times: Vec<f64> = (0..64).map(|i| f64::midpoint(f64::from(i), 0.5)).collect();
             let started = std::time::Instant::now();
             let frames = frames_at(&path, &times, SLOWFAST)?;
             eprintln!("   64 frames in {:?}", started.elapsed());
@@ -243,11 +249,11 @@ impl MixedSound for Clicks {
     }
 }
 
-fn clicks(length_s: f64) -> Box<Clicks> {
-    Box::new(Clicks {
+fn clicks(length_s: f64) -> Clicks {
+    Clicks {
         frames: (length_s * 44_100.0) as u64,
         at_frames: vec![0, 22_050, 66_150],
-    })
+    }
 }
 
 /// Frame of the first sample over a third of full scale from `from_s` on.
@@ -263,7 +269,7 @@ fn onset(samples: &[f32], from_s: f64) -> usize {
 /// Remuxes `video` and holds the result against it.
 fn check_remux(video: &Path, out: &Path, expected: Picture) -> Result<()> {
     let info = media::probe(video)?;
-    let picture = media::remux(video, clicks(info.duration_s), out, &Monitor::silent())?;
+    let picture = media::remux(video, Box::new(clicks(info.duration_s)), out, &Monitor::silent())?;
     let name = format!("{} -> {}", video.display(), out.display());
     assert_eq!(picture, expected, "{name}");
 

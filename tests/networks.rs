@@ -1,5 +1,11 @@
 //! Every network against its reference, on the same weights and inputs.
 
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "tests say what they skip and measure"
+)]
+
 mod golden;
 
 use candle_core::{Device, IndexOp, Tensor, Var};

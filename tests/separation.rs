@@ -1,5 +1,11 @@
 //! Separation from samples to stems: against the reference's own code, and as files.
 
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "tests say what they skip and measure"
+)]
+
 mod golden;
 
 use std::f64::consts::TAU;
@@ -286,7 +292,7 @@ fn blocks_and_lengths_change_nothing() -> Result<()> {
             .map(|((v, b), s)| v + b - s);
         assert!(largest(sums) < 1e-5, "{frames} frames");
     }
-    let silence = separate(&network, &[0.0; 88_200], &options, 4096)?;
+    let silence = separate(&network, &vec![0.0; 88_200], &options, 4096)?;
     assert_eq!((largest(silence.voice), largest(silence.bgm)), (0.0, 0.0));
     let odd = SeparateOptions {
         overlap_frames: 257,

@@ -1,5 +1,11 @@
 //! The program on real media that lies beside the repository (`../shared/media`); skips aloud where it is absent.
 
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "tests say what they skip and measure"
+)]
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;

@@ -333,11 +333,9 @@ impl App {
                     Asking::Failed(sentence)
                 };
             }
-            Task::Candidate(key) => {
-                if !cancelled {
-                    self.mixed.failed.push(key);
-                    self.state.notes.error(sentence);
-                }
+            Task::Candidate(key) if !cancelled => {
+                self.mixed.failed.push(key);
+                self.state.notes.error(sentence);
             }
             Task::Library => self.state.library.problem = Some(sentence),
             Task::Index(_) => {

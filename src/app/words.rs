@@ -74,8 +74,8 @@ mod tests {
     #[test]
     fn lengths_and_counts_are_rounded_for_people() {
         assert_eq!(time_left(Duration::from_millis(17_200)), "18 s");
-        assert_eq!(time_left(Duration::from_secs(240)), "4 min");
-        assert_eq!(time_left(Duration::from_secs(7200)), "2 h");
+        assert_eq!(time_left(Duration::from_mins(4)), "4 min");
+        assert_eq!(time_left(Duration::from_hours(2)), "2 h");
         assert_eq!(count(1, "track"), "1 track");
         assert_eq!(count(1184, "moment"), "1,184 moments");
         assert_eq!(decibels(-14.0), "−14");

@@ -200,7 +200,7 @@ impl App {
                     None
                 } else {
                     Some(VideoFollower::open(&path, PICTURE_HEIGHT, move || {
-                        ctx.request_repaint()
+                        ctx.request_repaint();
                     })?)
                 };
                 Ok(Outcome::Opened(Box::new(Opened { info, follower })))

@@ -120,7 +120,7 @@ fn verify(session: &Session, named: &[String], json: bool) -> Result<Done> {
     let mut failures = 0;
     for pack in packs {
         session.monitor.check()?;
-        match pack.and_then(|pack| Ok((pack.verify(), pack))) {
+        match pack.map(|pack| (pack.verify(), pack)) {
             Ok((result, pack)) => {
                 failures += usize::from(result.is_err());
                 verdicts.push(Verdict {

@@ -232,7 +232,7 @@ fn reject_tested_videos(inspected: &mut Inspected) {
         .into_iter()
         .partition(|item| item.split == Split::Test || !tested.contains_key(&item.video.sha256));
     inspected.items = kept;
-    for item in Vec::<Usable>::from(leaked) {
+    for item in leaked {
         let reason = format!(
             "its video is the same as that of the test item {}, and what is tested must not be learnt; remove one",
             tested[&item.video.sha256]

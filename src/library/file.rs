@@ -186,7 +186,10 @@ pub(super) fn explain(path: &Path, source: rusqlite::Error) -> Error {
                  try again"
             ),
         ),
-        Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => (ErrorKind::Library, damaged(path)),
+        // Unknown: a table or a column that is not there, because someone else changed the file.
+        Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt | ErrorCode::Unknown) => {
+            (ErrorKind::Library, damaged(path))
+        }
         Some(ErrorCode::DiskFull) => (
             ErrorKind::Io,
             format!("{name}: the disk is full; free some space and try again"),
@@ -210,8 +213,6 @@ pub(super) fn explain(path: &Path, source: rusqlite::Error) -> Error {
                  file with --library"
             ),
         ),
-        // A table or a column that is not there: someone else changed the file.
-        Some(ErrorCode::Unknown) => (ErrorKind::Library, damaged(path)),
         _ => (
             ErrorKind::Internal,
             format!("{name}: the library failed ({source}); try again"),

@@ -163,16 +163,15 @@ impl AudioReader {
             if self.end.is_some_and(|end| self.at >= end) {
                 return Ok(0);
             }
-            match self.source.next(monitor)? {
-                Some(decoded) => self.place(&decoded)?,
-                None => {
-                    let missing = self.stated_end.map_or(0, |end| end.saturating_sub(self.at));
-                    let bearable = (MISSING_END_S * f64::from(self.format.sample_rate)) as u64;
-                    if missing == 0 || missing > bearable || self.settled == 0 {
-                        return Ok(0);
-                    }
-                    self.silence = missing;
+            if let Some(decoded) = self.source.next(monitor)? {
+                self.place(&decoded)?;
+            } else {
+                let missing = self.stated_end.map_or(0, |end| end.saturating_sub(self.at));
+                let bearable = (MISSING_END_S * f64::from(self.format.sample_rate)) as u64;
+                if missing == 0 || missing > bearable || self.settled == 0 {
+                    return Ok(0);
                 }
+                self.silence = missing;
             }
         }
     }

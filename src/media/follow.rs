@@ -266,7 +266,7 @@ impl<'a> Chase<'a> {
         match self.reader.next(&self.monitor)? {
             // The first picture stands for everything before it.
             Some(picture) if self.current.is_none() || is_due(&picture, now_s) => {
-                self.current = Some(picture)
+                self.current = Some(picture);
             }
             Some(picture) => self.ahead = Some(picture),
             None => self.ended = true,

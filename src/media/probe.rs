@@ -95,17 +95,16 @@ pub fn probe(path: &Path) -> Result<MediaInfo> {
         seen.streams.iter().all(|stream| stream.flowing || stream.ended) || known_at.elapsed() > LATE_STREAM
     })?;
     let known = known_duration(&watch.lock().streams);
-    let duration_s = match known {
-        Some(duration) => duration,
-        None => {
-            // A recording that was never closed: run through its packets.
-            watch.wait(&mut pipeline, |seen| {
-                seen.streams.iter().all(|stream| stream.ended)
-            })?;
-            let seen = watch.lock();
-            let end_ns = seen.streams.iter().map(|stream| stream.end_ns).max().unwrap_or(0);
-            end_ns as f64 / 1e9
-        }
+    let duration_s = if let Some(duration) = known {
+        duration
+    } else {
+        // A recording that was never closed: run through its packets.
+        watch.wait(&mut pipeline, |seen| {
+            seen.streams.iter().all(|stream| stream.ended)
+        })?;
+        let seen = watch.lock();
+        let end_ns = seen.streams.iter().map(|stream| stream.end_ns).max().unwrap_or(0);
+        end_ns as f64 / 1e9
     };
     let duration_s = Gapless::of(path, Some(duration_s)).map_or(duration_s, |gapless| gapless.length_s);
     let duration_s = Gapless::of(path, Some(duration_s)).map_or(duration_s, |gapless| gapless.length_s);

@@ -64,14 +64,15 @@ impl Config {
     fn blocks(&self) -> Result<[usize; 4]> {
         let channels = STEM as f64 * self.width;
         let whole = (1.0..=16.0 * STEM as f64).contains(&channels) && channels.fract() == 0.0;
-        if !whole || self.beta_inv == 0 || (channels as usize) % self.beta_inv != 0 {
+        if !whole || self.beta_inv == 0 || !(channels as usize).is_multiple_of(self.beta_inv) {
             return Err(Error::pack(format!(
                 "a config of slowfast with width {} and beta_inv {} gives no whole number of channels; 64 x width must be \
                  a multiple of beta_inv",
                 self.width, self.beta_inv
             )));
         }
-        if self.fusion_kernel % 2 == 0 || self.fusion_stride == 0 || self.fusion_stride != self.alpha {
+        if self.fusion_kernel.is_multiple_of(2) || self.fusion_stride == 0 || self.fusion_stride != self.alpha
+        {
             return Err(Error::pack(format!(
                 "a config of slowfast with fusion_kernel {}, fusion_stride {} and alpha {} fits no clip; the kernel must \
                  be odd and the stride equal to alpha",
@@ -288,7 +289,7 @@ fn convolution(
 /// The times in seconds of the fast frames of a clip: (i + 0.5) / 2 for 64 frames of 32 s,
 /// relative to the clip's start.
 pub fn fast_times_s() -> [f64; 64] {
-    std::array::from_fn(|i| (i as f64 + 0.5) / 2.0)
+    std::array::from_fn(|i| f64::midpoint(i as f64, 0.5))
 }
 
 /// Which fast frames are the slow ones: trunc(linspace(0, 63, 8)), as PySlowFast picks.

@@ -92,7 +92,10 @@ impl Spleeter {
             ));
         }
         let filters = FILTERS.map(|filters| filters as f64 * config.width);
-        if filters.iter().any(|&n| n < 1.0 || n > 8192.0 || n.fract() != 0.0) {
+        if filters
+            .iter()
+            .any(|&n| !(1.0..=8192.0).contains(&n) || n.fract() != 0.0)
+        {
             return Err(Error::pack(format!(
                 "a config of spleeter with width {} gives no whole number of filters; use a multiple of 1/16",
                 config.width

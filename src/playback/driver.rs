@@ -208,10 +208,6 @@ impl Search {
         }
     }
 
-    #[expect(
-        clippy::type_complexity,
-        reason = "three values that live and die together in one loop"
-    )]
     fn try_open(&mut self) -> Result<(Opened, Receiver<Lost>, Arc<AtomicU64>), String> {
         self.number += 1;
         let taken = Arc::new(AtomicU64::new(0));

@@ -22,7 +22,7 @@ pub enum OutputStatus {
 /// Each try to open a device may write to the terminal, so they grow rare.
 const PATIENCE: Patience = Patience {
     first: Duration::from_secs(2),
-    longest: Duration::from_secs(60),
+    longest: Duration::from_mins(1),
 };
 /// Volumes below this are silence.
 const MUTED_DB: f32 = -60.0;

@@ -86,7 +86,7 @@ impl Bench {
 
     fn frame(&self) -> f64 {
         // Far ahead, the clock stands where pulling stopped.
-        locked(&self.shared.clock).frame(Instant::now() + Duration::from_secs(3600))
+        locked(&self.shared.clock).frame(Instant::now() + Duration::from_hours(1))
     }
 }
 
@@ -219,7 +219,7 @@ fn rodios_mixer_passes_the_graph_on_as_it_is() {
 
 /// Waits for what will come, without a claim about when.
 fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(60);
+    let deadline = Instant::now() + Duration::from_mins(1);
     while !holds() {
         assert!(Instant::now() < deadline, "never: {what}");
         std::thread::sleep(Duration::from_millis(2));

@@ -29,7 +29,7 @@ pub fn rank_of(scores: &[f32], truth: usize) -> usize {
     1 + scores
         .iter()
         .enumerate()
-        .filter(|&(i, &score)| i != truth && !(score < own))
+        .filter(|&(i, score)| i != truth && score.partial_cmp(&own) != Some(std::cmp::Ordering::Less))
         .count()
 }
 

@@ -64,7 +64,7 @@ fn job_ui(ui: &mut Ui, job: &JobLine, commands: &mut Commands) {
         ui.horizontal(|ui| {
             ui.label(theme::strong_text(&job.title));
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                action_ui(ui, job, commands)
+                action_ui(ui, job, commands);
             });
         });
         match &job.state {

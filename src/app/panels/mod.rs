@@ -89,7 +89,7 @@ pub(super) fn window_ui(ui: &mut Ui, state: &State, commands: &mut Commands) -> 
         .size_range(290.0..=560.0)
         .frame(column)
         .show_collapsible(ui, &mut open, |ui| {
-            suggestions::suggestions_ui(ui, state, commands)
+            suggestions::suggestions_ui(ui, state, commands);
         });
     measured.right_width = shown.map(|shown| shown.response.rect.width()).filter(|_| open);
     if open != state.window.right_open {

@@ -16,10 +16,10 @@ const FIELD: f32 = 340.0;
 pub(super) fn top_ui(ui: &mut Ui, state: &State, commands: &mut Commands) {
     let bar = ui.max_rect();
     let left = side(ui, bar, Layout::left_to_right(Align::Center), |ui| {
-        left_ui(ui, state, commands)
+        left_ui(ui, state, commands);
     });
     let right = side(ui, bar, Layout::right_to_left(Align::Center), |ui| {
-        right_ui(ui, state, commands)
+        right_ui(ui, state, commands);
     });
     let room = Rect::from_min_max(
         pos2(left.right() + 16.0, bar.top()),

@@ -39,7 +39,7 @@ impl App {
             }
             Command::ClearMarks => {
                 self.edit("Clear marks", false, |edit| {
-                    edit.marks = crate::project::Marks::default()
+                    edit.marks = crate::project::Marks::default();
                 });
             }
             Command::SetVolume(volume_db) => {
@@ -82,7 +82,7 @@ impl App {
             Command::SetLoudness(target) => {
                 self.state.settings.loudness_lufs = target.map(|lufs| lufs as f32);
                 self.edit("Loudness target", false, |edit| {
-                    edit.loudness_lufs = target.map(f64::from)
+                    edit.loudness_lufs = target.map(f64::from);
                 });
             }
             Command::SeparateAgain => {

@@ -65,11 +65,9 @@ impl App {
                 }
             }
             Command::ClearJobs => self.runner.clear_ended(),
-            Command::SetDevice(device) => {
-                if state.settings.device != device {
-                    state.settings.device = device;
-                    self.reopen_engine();
-                }
+            Command::SetDevice(device) if state.settings.device != device => {
+                state.settings.device = device;
+                self.reopen_engine();
             }
             Command::SetTop(top) => {
                 state.settings.top = top.clamp(*TOP.start(), *TOP.end());

@@ -34,16 +34,14 @@ pub(in crate::app) fn paint(
             pos2(left.round(), middle - height / 2.0),
             pos2(left.round() + BAR, middle + height / 2.0),
         );
-        mesh.add_colored_rect(shape, colour((from + to) / 2.0));
+        mesh.add_colored_rect(shape, colour(f32::midpoint(from, to)));
     }
     painter.add(Shape::mesh(mesh));
 }
 
 /// The largest of `peaks` that lie between `from` and `to`, each in 0..=1 of their whole.
 pub(in crate::app) fn between(peaks: &[f32], from: f32, to: f32) -> f32 {
-    range(peaks.len(), from, to)
-        .map(|range| peaks[range].iter().copied().fold(0.0, f32::max))
-        .unwrap_or(0.0)
+    range(peaks.len(), from, to).map_or(0.0, |range| peaks[range].iter().copied().fold(0.0, f32::max))
 }
 
 /// As [`between`], of peaks stored as bytes.

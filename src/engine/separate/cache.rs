@@ -22,7 +22,7 @@ use crate::settings::Folders;
 
 const UNFINISHED: &str = ".undertone-";
 /// No separation takes as long as this: what is older was left behind.
-const ABANDONED: Duration = Duration::from_secs(24 * 3600);
+const ABANDONED: Duration = Duration::from_hours(24);
 const HASH_BLOCK_BYTES: usize = 1 << 20;
 
 /// As [`separate_file`] with the defaults into the cache, under a hash of the media's content and the separator; a

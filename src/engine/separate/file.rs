@@ -12,7 +12,7 @@ use crate::settings::Folders;
 
 /// A length beyond this is a damaged header's, not a video's: no silence is written up to it.
 const LONGEST_PICTURE_S: f64 = 24.0 * 3600.0;
-const SILENCE: [f32; 1 << 14] = [0.0; 1 << 14];
+static SILENCE: [f32; 1 << 14] = [0.0; 1 << 14];
 
 /// Separates the sound of `media` into `folder/voice.wav` and `folder/bgm.wav`, streaming: memory does not grow with
 /// length. The stems are as long as the sound, and where the picture is longer, as long as that.

@@ -30,6 +30,10 @@ pub struct Conv {
 }
 
 #[derive(Debug)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "one a layer, never moved in a loop; a box would only add a hop"
+)]
 enum Weights {
     /// On the CPU, where nothing is trained.
     Packed(Packed),

@@ -325,7 +325,7 @@ mod tests {
     #[test]
     fn pyslowfast_names_become_pytorchvideo_names() {
         let check = |name: &str, expected: Option<&str>| {
-            assert_eq!(pyslowfast_name(name).as_deref(), expected, "{name}")
+            assert_eq!(pyslowfast_name(name).as_deref(), expected, "{name}");
         };
         check(
             "s1.pathway0_stem.conv.weight",

@@ -197,7 +197,7 @@ impl<'a> Machine<'a> {
                 }
                 b'q' | b'r' | b'p' | 0x94 | b'h' | b'j' | b'g' => self.memory(opcode)?,
                 b']' | b')' | 0x8f | b'l' | b't' | 0x85..=0x87 | b'a' | b'e' | 0x90 => {
-                    self.sequence(opcode)?
+                    self.sequence(opcode)?;
                 }
                 b'}' | b'd' | b's' | b'u' => self.dictionary(opcode)?,
                 _ => {

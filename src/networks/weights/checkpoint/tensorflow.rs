@@ -129,7 +129,7 @@ fn header(bytes: &[u8]) -> Result<u32, Problem> {
                 shards = u32::try_from(count)
                     .ok()
                     .filter(|&count| count <= 4096)
-                    .unwrap_or(0)
+                    .unwrap_or(0);
             }
             (2, Field::Number(1)) => {
                 return Err("was written on a big-endian computer; save it again on a usual one".to_owned());

@@ -27,7 +27,7 @@ pub(super) fn read_zip(bytes: &[u8]) -> Result<Arrays, Problem> {
     let names: Vec<String> = archive
         .file_names()
         .flatten()
-        .map(|name| name.into_owned())
+        .map(std::borrow::Cow::into_owned)
         .collect();
     let root = names
         .iter()
