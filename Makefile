@@ -24,7 +24,7 @@ test: install lint
 lint:
 	cargo fmt --check
 	cargo clippy --release --all-targets -- -D warnings
-	RUSTDOCFLAGS="-D warnings" cargo doc --release --no-deps --document-private-items --lib
+	RUSTDOCFLAGS="-D warnings" cargo doc --release --no-deps --lib
 
 install:
 	@.ci/install

@@ -1,7 +1,7 @@
 //! The window: egui, and nobody else sees egui.
 //!
-//! [`App`] holds the [`session::State`] that panels read and the handles that run beside it. Panels draw and send
-//! [`command::Command`]s; `update` acts on them and is the only place that changes the state on a user's wish. Every
+//! [`App`] holds the `session::State` that panels read and the handles that run beside it. Panels draw and send
+//! `command::Command`s; `update` acts on them and is the only place that changes the state on a user's wish. Every
 //! engine call is a job (`work`), whose end `arrivals` understands; a result of an earlier clip is dropped. Nothing here
 //! blocks, and the window repaints by itself only while something plays.
 

@@ -50,10 +50,10 @@ pub struct RunReport {
 type Tensors = HashMap<String, Tensor>;
 
 /// Runs the network. Names and shapes of inputs and outputs (f32, B and N free):
-/// `slowfast`: `slow` [B,3,8,224,224], `fast` [B,3,64,224,224] -> `slow` [B,8,2048], `fast` [B,64,256];
-/// `vggish`: `patches` [N,1,96,64] -> `embedding` [N,128];
-/// `spleeter`: `magnitude` [B,2,512,1024] -> one tensor per stem under the stem's name;
-/// `mrcmv`: `slow`, `fast`, `vggish_voice`, `vggish_bgm` [B,72,128] -> `query_embedding`, `bgm_embedding` [B,512].
+/// `slowfast`: `slow` `[B,3,8,224,224]`, `fast` `[B,3,64,224,224]` -> `slow` `[B,8,2048]`, `fast` `[B,64,256]`;
+/// `vggish`: `patches` `[N,1,96,64]` -> `embedding` `[N,128]`;
+/// `spleeter`: `magnitude` `[B,2,512,1024]` -> one tensor per stem under the stem's name;
+/// `mrcmv`: `slow`, `fast`, `vggish_voice`, `vggish_bgm` `[B,72,128]` -> `query_embedding`, `bgm_embedding` `[B,512]`.
 ///
 /// # Errors
 /// When weights or input cannot be read or do not fit the network; cancelled; disk full.

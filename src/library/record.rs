@@ -71,7 +71,7 @@ pub struct StoredWindow {
     /// VGGish rows [72 x 128], kept so that a library is re-embedded without decoding. Stored as
     /// half floats: 18 KB a window instead of 37, at 11 bits of precision.
     pub vggish: Vec<f32>,
-    /// E_M [d_E], stored as it is.
+    /// E_M `[d_E]`, stored as it is.
     pub embedding: Vec<f32>,
 }
 

@@ -4,9 +4,9 @@
 //! -1..=1 and packed RGB pixels. Everything streams; memory does not grow with
 //! the length of a file. No GStreamer type leaves this module.
 //!
-//! Inside, [`mod@probe`], the readers and the follower stand on one [`source`]
+//! Inside, `probe`, the readers and the follower stand on one `source`
 //! (a file, its demuxer, one stream decoded), and everything that runs a
-//! pipeline goes through one [`pipeline`], where the bus is watched, waits end
+//! pipeline goes through one `pipeline`, where the bus is watched, waits end
 //! and GStreamer's errors become sentences.
 
 mod decode_audio;

@@ -7,7 +7,7 @@
 //!
 //! Parameters, as PyTorch's `Linear` names them: `video_fc`, `sa_video`, `sa_voice`, `sa_bgm`, `cma_video`,
 //! `cma_voice` (each `wq`, `wk`, `wv`, `wo`, the heads stacked), `gate`, `query_fc`, `bgm_fc`; and the rows that stand
-//! for an absent modality, `absent_voice` and `absent_video` [d], which a checkpoint may leave out.
+//! for an absent modality, `absent_voice` and `absent_video` `[d]`, which a checkpoint may leave out.
 
 use candle_core::{D, Tensor};
 use candle_nn::{Init, VarBuilder};
@@ -104,7 +104,7 @@ pub struct QueryInput {
     pub voice: Option<Tensor>,
 }
 
-/// Which queries of a batch have which modality: 1 or 0 for each [B], `None` for all of them. Training drops
+/// Which queries of a batch have which modality: 1 or 0 for each `[B]`, `None` for all of them. Training drops
 /// modalities with it (reading, point 8).
 #[derive(Debug, Clone, Default)]
 pub struct Presence {
@@ -119,7 +119,7 @@ pub struct Presence {
 pub struct QueryOutput {
     /// E_J [B, d_E].
     pub embedding: Tensor,
-    /// |g_S o S| / (|g_F o F| + |g_S o S|) [B], after the balance; an absent modality has no share, and NaN stands
+    /// |g_S o S| / (|g_F o F| + |g_S o S|) `[B]`, after the balance; an absent modality has no share, and NaN stands
     /// where both terms are zero (reading, point 14). No gradient flows through it.
     pub voice_share: Tensor,
 }

@@ -69,7 +69,7 @@ fn squared_distances(a: &Tensor, b: &Tensor) -> Result<Tensor> {
 /// and k.
 ///
 /// # Shapes
-/// `joint`, `bgm` [B, d_E]; `w_joint`, `w_bgm` [d_E, N]; `labels` [B] u32 below N -> a scalar.
+/// `joint`, `bgm` [B, d_E]; `w_joint`, `w_bgm` [d_E, N]; `labels` `[B]` u32 below N -> a scalar.
 ///
 /// # Errors
 /// When a label is N or more, or the device fails.

@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 #[derive(Debug)]
 pub struct Optimizer {
     config: OptimizerConfig,
-    /// Running sums of each parameter, under "<parameter>.<name of the sum>".
+    /// Running sums of each parameter, under `<parameter>.<name of the sum>`.
     sums: BTreeMap<String, Tensor>,
 }
 

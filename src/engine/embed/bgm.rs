@@ -22,7 +22,7 @@ pub struct BgmWindow {
     pub log_mel: Vec<f32>,
     /// [72, 128].
     pub vggish: Vec<f32>,
-    /// [d_E].
+    /// `[d_E]`.
     pub embedding: Vec<f32>,
 }
 

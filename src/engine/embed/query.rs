@@ -48,7 +48,7 @@ pub struct QueryFeatures {
     pub slow: Option<Vec<f32>>,
     /// [64, fast_dim]; `None` without picture.
     pub fast: Option<Vec<f32>>,
-    /// [d_E].
+    /// `[d_E]`.
     pub embedding: Vec<f32>,
     /// Voice share of the gate (reading, point 14); `None` where undefined.
     pub voice_share: Option<f32>,

@@ -18,7 +18,7 @@ pub struct BatchNorm {
 }
 
 impl BatchNorm {
-    /// Reads PyTorch's `weight`, `bias`, `running_mean` and `running_var` [channels] at `vb`.
+    /// Reads PyTorch's `weight`, `bias`, `running_mean` and `running_var` `[channels]` at `vb`.
     ///
     /// # Errors
     /// When a parameter is missing or misshapen.
@@ -32,7 +32,7 @@ impl BatchNorm {
         })
     }
 
-    /// Takes the four parameters [C] under whatever names a checkpoint has for them.
+    /// Takes the four parameters `[C]` under whatever names a checkpoint has for them.
     pub fn from_tensors(gamma: Tensor, beta: Tensor, mean: Tensor, var: Tensor, eps: f64) -> Self {
         Self {
             gamma,

@@ -43,7 +43,7 @@ enum Weights {
 
 impl Conv {
     /// Takes PyTorch's weights: `weight` [O, C, kh, kw] or [O, C, kt, kh, kw], whose kernel sizes are `geometry`'s,
-    /// and `bias` [O].
+    /// and `bias` `[O]`.
     ///
     /// # Errors
     /// When the shapes do not fit.

@@ -6,7 +6,7 @@ use candle_nn::{Init, VarBuilder};
 use crate::error::Result;
 use crate::networks::weights::parameter;
 
-/// y = x W^T + b, with PyTorch's `weight` [out, in] and `bias` [out].
+/// y = x W^T + b, with PyTorch's `weight` [out, in] and `bias` `[out]`.
 #[derive(Debug, Clone)]
 pub struct Linear {
     weight: Tensor,
