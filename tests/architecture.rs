@@ -48,6 +48,8 @@ fn sources() -> Vec<Source> {
             let path = entry.expect("an entry").path();
             if path.is_dir() {
                 folders.push(path);
+            } else if path.file_name().is_some_and(|name| name == "tests.rs") {
+                // A module of tests beside the code: it may print what it skips.
             } else if path.extension().is_some_and(|extension| extension == "rs") {
                 let text = std::fs::read_to_string(&path).expect("source text");
                 let code = text.split("\n#[cfg(test)]\nmod tests").next().unwrap_or_default();

@@ -71,7 +71,7 @@ pub(super) const DARK: Tokens = Tokens {
     line: hex(0x002c_313b),
     text: hex(0x00e7_e9ee),
     muted: hex(0x009a_a1ae),
-    dim: hex(0x008a_92a1),
+    dim: hex(0x008f_97a6),
     accent: hex(0x00f2_a65a),
     on_accent: hex(0x001c_1408),
     voice: hex(0x006c_c4d8),
