@@ -57,7 +57,6 @@ pub(super) fn export(session: &Session, args: ExportArgs) -> Result<Done> {
     }
     let engine = session.engine()?;
     let track = track_file(&engine, &args.track)?;
-    keep_sources(&args.out, &[&args.video, &track])?;
     let request = ExportRequest {
         video: args.video,
         track,
