@@ -156,7 +156,15 @@ fn listing(folder: &Path) -> Vec<(OsString, u64)> {
 fn suggest_answers_as_the_contract_says() {
     let clip = Media::get().path("clip.webm");
     let report = answer(
-        &run!(home_with_music(), "suggest", clip, "--top", "2", "--json"),
+        &run!(
+            home_with_music(),
+            "suggest",
+            clip,
+            "--no-separate",
+            "--top",
+            "2",
+            "--json"
+        ),
         0,
     );
     assert_eq!(report["query"]["media"], clip.to_string_lossy().as_ref());
@@ -182,7 +190,14 @@ fn suggest_answers_as_the_contract_says() {
         assert!((sum - 1.0).abs() < 1e-5);
     }
     assert!(suggestions[0]["score"].as_f64() >= suggestions[1]["score"].as_f64());
-    let human = run!(home_with_music(), "suggest", clip, "--text", "LOW");
+    let human = run!(
+        home_with_music(),
+        "suggest",
+        clip,
+        "--no-separate",
+        "--text",
+        "LOW"
+    );
     let table = text(&human.stdout);
     assert_eq!(
         (human.status.code(), table.lines().count()),
@@ -266,7 +281,7 @@ fn media_that_cannot_be_used_are_refused_in_one_sentence() {
     let out = path("out.webm");
     let track = Media::get().path("music/low.ogg");
     for (name, word) in [
-        ("notes.mp4", "media"),
+        ("notes.mp4", "video or sound"),
         ("empty.mkv", "empty"),
         ("half.mp4", ""),
         ("start.webm", ""),
@@ -451,7 +466,7 @@ fn a_pack_that_cannot_be_used_is_refused() {
     std::fs::write(&weights, &bytes).expect("write");
     refused(
         &run!(home_with_music(), "suggest", clip, "--pack", pack),
-        &["library", "index"],
+        &["slowfast.safetensors", "checksum"],
     );
     let output = run!(folder.path(), "models", "verify", pack);
     assert_eq!(output.status.code(), Some(2));

@@ -125,7 +125,9 @@ fn has_singing(engine: &Engine, path: &Path, info: &MediaInfo, monitor: &Monitor
     let monitor = monitor.unseen();
     let excerpt = media::decode_audio(path, AudioFormat::MIX, start_s, Some(EXCERPT_S), &monitor)?;
     let stems = separate_samples(engine, &excerpt, &SeparateOptions::default(), &monitor)?;
-    Ok(voice_share(&stems.voice, &stems.bgm) > SONG_VOICE_SHARE)
+    let share = voice_share(&stems.voice, &stems.bgm);
+    tracing::debug!("{}: voice share {share:.3}", path.display());
+    Ok(share > SONG_VOICE_SHARE)
 }
 
 /// The voice's part of the energy of both stems; 0 for silence.
