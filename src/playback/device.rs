@@ -147,9 +147,9 @@ pub(super) fn open(feed: Feed, lost: Sender<Lost>) -> Result<Opened, String> {
     let mut sink: MixerDeviceSink = builder()
         .and_then(wanted)
         .or_else(|_| builder()?.open_sink_or_fallback())
-        .map_err(|error| match std::error::Error::source(&error) {
-            Some(cause) => format!("{name} could not be opened ({cause})"),
-            None => format!("{name} could not be opened"),
+        .map_err(|error| {
+            tracing::info!("{name}: {error}: {:?}", std::error::Error::source(&error));
+            format!("{name} could not be opened")
         })?;
     sink.log_on_drop(false);
     let config = sink.config();
@@ -166,6 +166,20 @@ pub(super) fn open(feed: Feed, lost: Sender<Lost>) -> Result<Opened, String> {
     })
 }
 
+/// Entries of ALSA's list that convert or swallow sound rather than play it.
+const NO_OUTPUTS: [&str; 10] = [
+    "null",
+    "lavrate",
+    "samplerate",
+    "speexrate",
+    "speex",
+    "upmix",
+    "vdownmix",
+    "jack",
+    "oss",
+    "usbstream",
+];
+
 /// Names of the sound outputs there are, for `doctor`.
 pub fn outputs() -> Vec<String> {
     let Ok(devices) = rodio::cpal::default_host().output_devices() else {
@@ -173,6 +187,7 @@ pub fn outputs() -> Vec<String> {
     };
     let mut names: Vec<String> = devices
         .filter_map(|device| device.description().ok())
+        .filter(|known| known.driver().is_none_or(|driver| !NO_OUTPUTS.contains(&driver)))
         .map(|known| known.name().to_owned())
         .collect();
     names.dedup();

@@ -238,7 +238,10 @@ impl Search {
         let mut before = taken.load(Ordering::Relaxed);
         while !self.quit.load(Ordering::Acquire) {
             match losses.recv_timeout(LOOK) {
-                Ok((_, reason)) => return format!("the sound output was lost ({reason})"),
+                Ok((_, reason)) => {
+                    tracing::info!("the sound output failed: {reason}");
+                    return "the sound output was lost".to_owned();
+                }
                 // A device whose callback is gone has gone itself.
                 Err(RecvTimeoutError::Disconnected) => return "the sound output was lost".to_owned(),
                 Err(RecvTimeoutError::Timeout) => {}
