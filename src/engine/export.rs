@@ -324,4 +324,25 @@ mod tests {
         check(Some(-20.0), None, 0.0);
         check(None, None, 0.0);
     }
+
+    #[test]
+    fn a_track_on_disk_is_the_track_in_memory() -> Result<()> {
+        let folder = tempfile::tempdir().expect("temporary folder");
+        let track = folder.path().join("track.opus");
+        let what = crate::media::testing::Synthetic {
+            picture: None,
+            ..Default::default()
+        };
+        crate::media::testing::synthesise(&what, &track)?;
+        let monitor = Monitor::silent();
+        let samples = decode_audio(&track, AudioFormat::MIX, 0.0, None, &monitor)?;
+        let file = folder.path().join("track.wav");
+        decode_to_disk(&track, &file, what.duration_s, &monitor)?;
+        let mut stem = StemFile::open(&file)?;
+        let mut read = vec![0.0; samples.len()];
+        stem.read_at(0, &mut read);
+        assert_eq!(read, samples);
+        assert_eq!(stem.frames(), samples.len() as u64 / 2);
+        Ok(())
+    }
 }
