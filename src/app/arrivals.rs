@@ -7,8 +7,8 @@ use eframe::egui::TextureOptions;
 use super::App;
 use super::command::Command;
 use super::notes::NoteKind;
+use super::picture::image_of;
 use super::session::{Asking, ClipSound, EngineState, JobLine, file_name};
-use super::sync::image_of;
 use super::work::{Opened, Outcome, Separated, Task};
 use crate::engine::export::ExportReport;
 use crate::engine::index::IndexReport;
@@ -114,6 +114,11 @@ impl App {
                     self.candidates.put(key, excerpt);
                 }
             }
+            Outcome::Level(gain_db) => {
+                if let Task::Level(key) = task {
+                    self.level_arrived(&key, gain_db);
+                }
+            }
             Outcome::Tracks(tracks) => self.library_arrived(tracks),
             Outcome::Indexed(report) => self.indexed(&report),
             Outcome::Corpus(report) => {
@@ -186,7 +191,13 @@ impl App {
             ClipSound::Silent
         };
         clip.info = Some(opened.info);
-        self.follower = opened.follower;
+        self.follower = match opened.follower.transpose() {
+            Ok(follower) => follower,
+            Err(error) => {
+                self.state.notes.error(error.to_string());
+                None
+            }
+        };
         if let Some(edit) = returning {
             self.state.history = crate::project::History::new(edit);
         }
@@ -364,7 +375,7 @@ impl App {
             },
             Task::Mark | Task::Choose | Task::Save if !cancelled => self.state.notes.error(sentence),
             // The timeline does without pictures, and the sound is heard once it is separated; the log has the reason.
-            Task::Thumbnails { .. } | Task::Preview { .. } if !cancelled => {
+            Task::Thumbnails { .. } | Task::Preview { .. } | Task::Level(_) if !cancelled => {
                 tracing::warn!("{sentence}");
             }
             _ => {}

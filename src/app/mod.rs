@@ -12,8 +12,10 @@ mod demo;
 mod dialogs;
 mod filter;
 mod keys;
+mod level;
 mod notes;
 mod panels;
+mod picture;
 mod session;
 mod state;
 mod stems;
@@ -71,6 +73,7 @@ pub struct App {
     follower: Option<VideoFollower>,
     candidates: Candidates,
     mixed: sync::Mixed,
+    level: level::Level,
     epochs: Option<Receiver<EpochReport>>,
     engine_request: u64,
     question: u64,
@@ -128,6 +131,7 @@ impl App {
             follower: None,
             candidates: Candidates::default(),
             mixed: sync::Mixed::default(),
+            level: level::Level::default(),
             epochs: None,
             engine_request: 0,
             question: 0,
@@ -231,6 +235,7 @@ impl eframe::App for App {
         if take_due(&mut self.state.suggestions.due, ctx) {
             self.start_suggest();
         }
+        self.measure_level();
         self.save_what_changed();
         if let Some(rest) = self.state.notes.expire() {
             ctx.request_repaint_after(rest);

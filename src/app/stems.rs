@@ -9,8 +9,9 @@ use crate::mix::{SampleSource, StemFile, VoiceLevels, measure_voice};
 const BUCKETS: u64 = 2400;
 
 /// The stems of a clip, measured.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(super) struct Stems {
+    pub files: StemFiles,
     /// Largest magnitudes of the voice, 0..=1, evenly over the stem.
     pub voice_peaks: Vec<f32>,
     /// As `voice_peaks`, of the original music.
@@ -23,11 +24,12 @@ pub(super) struct Stems {
 ///
 /// # Errors
 /// When a file is no stem or the disk fails; cancelled.
-pub(super) fn measure(files: &StemFiles, monitor: &Monitor) -> Result<Stems> {
+pub(super) fn measure(files: StemFiles, monitor: &Monitor) -> Result<Stems> {
     let mut voice = Tapped::new(StemFile::open(&files.voice)?);
     let mut original = Tapped::new(StemFile::open(&files.bgm)?);
     let levels = measure_voice(&mut voice, &mut original, monitor)?;
     Ok(Stems {
+        files,
         voice_peaks: voice.peaks,
         original_peaks: original.peaks,
         levels,

@@ -7,7 +7,7 @@ use super::candidates::CandidateKey;
 use super::session::{Candidate, ClipSound, Transport};
 use crate::engine::export::bed_gain_db;
 use crate::library::TrackId;
-use crate::media::{AudioFormat, Frame};
+use crate::media::AudioFormat;
 use crate::mix::{
     DuckingCurve, DuckingPreset, MemorySource, MixGraph, MixSettings, SampleSource, Silence, Solo,
 };
@@ -49,23 +49,6 @@ impl App {
         self.follow_picture(ctx);
     }
 
-    fn follow_picture(&mut self, ctx: &egui::Context) {
-        let (Some(follower), Some(clip)) = (&self.follower, &mut self.state.clip) else {
-            return;
-        };
-        follower.follow(self.state.transport.position_s, self.state.transport.playing);
-        if let Some(error) = follower.take_error() {
-            self.state.notes.error(error.to_string());
-        }
-        if let Some(frame) = follower.take_frame() {
-            let image = image_of(&frame.frame);
-            match &mut clip.picture {
-                Some(texture) => texture.set(image, egui::TextureOptions::LINEAR),
-                None => clip.picture = Some(ctx.load_texture("picture", image, egui::TextureOptions::LINEAR)),
-            }
-        }
-    }
-
     /// Puts a silent clip of the right length in, so that the clock runs before any sound is there.
     pub(super) fn load_silence(&mut self, duration_s: f64) {
         let frames = (duration_s.max(0.0) * f64::from(AudioFormat::MIX.sample_rate)).round() as u64;
@@ -82,6 +65,11 @@ impl App {
 
     /// Changes what plays without moving the clock.
     pub(super) fn load_graph(&mut self, graph: MixGraph) {
+        // Where the picture outlasts the sound, the music goes on.
+        let graph = match self.clip_frames() {
+            Some(frames) => graph.with_frames(frames),
+            None => graph,
+        };
         let (position_s, playing) = (self.player.position_s(), self.player.is_playing());
         self.player.load(graph);
         self.mixed.settings = None;
@@ -123,17 +111,25 @@ impl App {
             return;
         }
         let candidate = self.state.candidate();
+        let settings = self.settings_with(candidate.as_ref());
+        self.sync_candidate(candidate.as_ref());
+        let key = self.mixed.candidate.clone();
+        self.sync_level(key.as_ref(), settings);
+        self.set_settings(settings);
+        self.sync_ducking(settings.ducking);
+        self.preload();
+    }
+
+    fn set_settings(&mut self, settings: MixSettings) {
         let settings = MixSettings {
             solo: self.state.solo,
-            ..self.settings_with(candidate.as_ref())
+            master_gain_db: self.level.gain_db,
+            ..settings
         };
-        self.sync_candidate(candidate.as_ref());
         if self.mixed.settings != Some(settings) {
             self.player.set_settings(settings);
             self.mixed.settings = Some(settings);
         }
-        self.sync_ducking(settings.ducking);
-        self.preload();
     }
 
     fn sync_candidate(&mut self, candidate: Option<&Candidate>) {
@@ -148,12 +144,8 @@ impl App {
         self.state.candidate_loading = key.is_some() && ready.is_none() && !failed;
         if let Some(excerpt) = ready {
             // The place in the track goes in with the track, or the new one sounds from the old place for a moment.
-            let settings = MixSettings {
-                solo: self.state.solo,
-                ..self.settings_with(candidate)
-            };
-            self.player.set_settings(settings);
-            self.mixed.settings = Some(settings);
+            let settings = self.settings_with(candidate);
+            self.set_settings(settings);
             self.player.set_candidate(Some(Box::new(excerpt)));
             self.mixed.candidate = key;
         } else {
@@ -216,20 +208,17 @@ impl App {
         }
     }
 
+    /// Length of a clip with a picture, in frames of the mix.
+    pub(super) fn clip_frames(&self) -> Option<u64> {
+        let info = self.state.clip.as_ref()?.info.as_ref()?;
+        let frames = (info.duration_s * f64::from(AudioFormat::MIX.sample_rate)).round() as u64;
+        (!info.video.is_empty()).then_some(frames)
+    }
+
     fn clip_s(&self) -> f64 {
         self.state
             .clip
             .as_ref()
             .map_or(0.0, super::session::Clip::duration_s)
-    }
-}
-
-/// Packed RGB as a texture's pixels.
-pub(super) fn image_of(frame: &Frame) -> egui::ColorImage {
-    let size = [frame.width as usize, frame.height as usize];
-    if frame.rgb.len() == size[0] * size[1] * 3 {
-        egui::ColorImage::from_rgb(size, &frame.rgb)
-    } else {
-        egui::ColorImage::filled(size, egui::Color32::BLACK)
     }
 }

@@ -13,6 +13,7 @@ use super::candidates::{CandidateKey, Excerpt};
 use super::command::Command;
 use super::demo;
 use super::dialogs;
+use super::level::LevelKey;
 use super::session::{Asking, Candidate, ClipSound, PackLine, PathPurpose};
 use super::stems::{self, Stems};
 use crate::engine::corpus::{CorpusReport, check_corpus};
@@ -51,6 +52,7 @@ pub(super) enum Task {
     Separate { session: u64 },
     Suggest { session: u64, question: u64 },
     Candidate(CandidateKey),
+    Level(Box<LevelKey>),
     Library,
     Mark,
     Index(Vec<PathBuf>),
@@ -82,6 +84,7 @@ impl Task {
                 | Self::Preview { .. }
                 | Self::Thumbnails { .. }
                 | Self::Candidate(_)
+                | Self::Level(_)
                 | Self::Library
                 | Self::Mark
                 | Self::Choose
@@ -113,6 +116,8 @@ pub(super) enum Outcome {
     Separated(Box<Separated>),
     Suggested(Box<SuggestReport>, f64),
     Candidate(Excerpt),
+    /// The master gain for the loudness target, dB.
+    Level(f32),
     Tracks(Vec<Track>),
     Indexed(IndexReport),
     Corpus(CorpusReport),
@@ -125,7 +130,8 @@ pub(super) enum Outcome {
 /// A clip that was opened.
 pub(super) struct Opened {
     pub info: MediaInfo,
-    pub follower: Option<VideoFollower>,
+    /// `None` without a picture; a picture that cannot be decoded does not keep the sound from being heard.
+    pub follower: Option<Result<VideoFollower>>,
 }
 
 /// The stems of a clip, measured and ready to play.
@@ -144,7 +150,7 @@ pub(super) enum Mark {
 }
 
 impl App {
-    fn start(
+    pub(super) fn start(
         &mut self,
         title: impl Into<String>,
         task: Task,
@@ -201,7 +207,7 @@ impl App {
                 } else {
                     Some(VideoFollower::open(&path, PICTURE_HEIGHT, move || {
                         ctx.request_repaint();
-                    })?)
+                    }))
                 };
                 Ok(Outcome::Opened(Box::new(Opened { info, follower })))
             },
@@ -240,7 +246,7 @@ impl App {
             Task::Separate { session },
             move |monitor| {
                 let files = separate_cached(&engine, &path, &monitor.part(0.0, 0.95))?;
-                let stems = stems::measure(&files, &monitor.part(0.95, 1.0))?;
+                let stems = stems::measure(files.clone(), &monitor.part(0.95, 1.0))?;
                 Ok(Outcome::Separated(Box::new(Separated {
                     voice_source: StemFile::open(&files.voice)?,
                     original_source: StemFile::open(&files.bgm)?,

@@ -81,6 +81,7 @@ pub(super) fn tabs_ui(ui: &mut Ui, state: &State, commands: &mut Commands) {
 }
 
 pub(super) fn library_ui(ui: &mut Ui, state: &State, commands: &mut Commands) {
+    ui.spacing_mut().item_spacing.y = 0.0;
     let library = &state.library;
     let list_bottom = ui.max_rect().bottom() - FOOTER;
     if library.tracks.is_empty() {
@@ -108,6 +109,7 @@ fn search_ui(ui: &mut Ui, state: &State, commands: &mut Commands) {
         bottom: 8,
     };
     egui::Frame::new().inner_margin(margin).show(ui, |ui| {
+        ui.spacing_mut().item_spacing.y = 8.0;
         let mut text = state.filter.text.clone();
         let field = TextEdit::singleline(&mut text)
             .hint_text("Search titles, tags…")
@@ -124,7 +126,6 @@ fn search_ui(ui: &mut Ui, state: &State, commands: &mut Commands) {
 }
 
 fn rows_ui(ui: &mut Ui, state: &State, commands: &mut Commands) {
-    ui.spacing_mut().item_spacing.y = 0.0;
     let shown = &state.library.shown;
     ScrollArea::vertical()
         .id_salt("library")
@@ -313,6 +314,7 @@ fn nothing_ui(ui: &mut Ui, state: &State, commands: &mut Commands) {
     egui::Frame::new()
         .inner_margin(egui::Margin::symmetric(24, 24))
         .show(ui, |ui| {
+            ui.spacing_mut().item_spacing.y = 8.0;
             ui.vertical_centered(|ui| {
                 ui.label(theme::strong_text("No track has all of this"));
                 let parts: Vec<String> = state

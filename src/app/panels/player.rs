@@ -1,8 +1,8 @@
 //! The picture, and the transport under it.
 
 use eframe::egui::{
-    self, Align, Align2, Color32, Layout, Rect, Response, RichText, Role, Sense, Slider, Stroke, Ui,
-    UiBuilder, Vec2, WidgetInfo, pos2, vec2,
+    self, Align, Align2, Color32, Layout, Rect, RichText, Role, Sense, Slider, Stroke, Ui, UiBuilder, Vec2,
+    WidgetInfo, pos2, vec2,
 };
 
 use super::Commands;
@@ -16,7 +16,13 @@ use crate::mix::DuckingPreset;
 
 pub(super) fn picture_ui(ui: &mut Ui, state: &State, commands: &mut Commands) {
     let stage = ui.max_rect();
-    ui.painter().rect_filled(stage, 0.0, theme::STAGE);
+    let empty = state.clip.as_ref().is_none_or(|clip| clip.problem.is_some());
+    let ground = if empty {
+        theme::tokens(ui).background
+    } else {
+        theme::STAGE
+    };
+    ui.painter().rect_filled(stage, 0.0, ground);
     match &state.clip {
         None => welcome_ui(ui, stage, state, commands),
         Some(Clip {
@@ -87,7 +93,8 @@ fn caption(ui: &Ui, stage: Rect, clip: &Clip) {
 /// Nothing is open: where to start.
 fn welcome_ui(ui: &mut Ui, stage: Rect, state: &State, commands: &mut Commands) {
     let card = Rect::from_center_size(stage.center(), vec2(420.0, 230.0)).intersect(stage.shrink(12.0));
-    let edge = Stroke::new(1.5, theme::ON_STAGE_MUTED.gamma_multiply(0.5));
+    let tokens = theme::tokens(ui);
+    let edge = Stroke::new(1.5, tokens.dim.gamma_multiply(0.5));
     let corners = [
         card.left_top(),
         card.right_top(),
@@ -98,23 +105,19 @@ fn welcome_ui(ui: &mut Ui, stage: Rect, state: &State, commands: &mut Commands) 
     ui.painter()
         .extend(egui::Shape::dashed_line(&corners, edge, 6.0, 5.0));
     centred(ui, card, |ui| {
-        ui.label(
-            RichText::new("Drop a video, or open the demo")
-                .font(theme::heading())
-                .color(theme::ON_STAGE),
-        );
+        ui.label(RichText::new("Drop a video, or open the demo").font(theme::heading()));
         let hint = "Undertone separates your voice from the music, suggests tracks that fit, and lets you hear each \
                     under your voice.";
-        ui.label(RichText::new(hint).color(theme::ON_STAGE_MUTED));
+        ui.label(RichText::new(hint).color(tokens.muted));
         ui.add_space(8.0);
-        let demo = ui.add_enabled(state.has_demo, theme::primary_button(&theme::DARK, "Open demo"));
+        let demo = ui.add_enabled(state.has_demo, theme::primary_button(tokens, "Open demo"));
         if demo
             .on_disabled_hover_text("The demo did not come with this program")
             .clicked()
         {
             commands.push(Command::OpenDemo);
         }
-        if stage_button(ui, "Open video…").clicked() {
+        if ui.button("Open video…").clicked() {
             commands.push(Command::OpenVideo);
         }
     });
@@ -124,25 +127,13 @@ fn welcome_ui(ui: &mut Ui, stage: Rect, state: &State, commands: &mut Commands) 
 fn problem_ui(ui: &mut Ui, stage: Rect, problem: &str, commands: &mut Commands) {
     let card = Rect::from_center_size(stage.center(), vec2(480.0, 200.0)).intersect(stage.shrink(12.0));
     centred(ui, card, |ui| {
-        ui.label(
-            RichText::new("This video cannot be opened")
-                .font(theme::heading())
-                .color(theme::ON_STAGE),
-        );
-        ui.label(RichText::new(problem).color(theme::ON_STAGE_MUTED));
+        ui.label(RichText::new("This video cannot be opened").font(theme::heading()));
+        ui.label(RichText::new(problem).color(theme::tokens(ui).muted));
         ui.add_space(8.0);
-        if stage_button(ui, "Open another video…").clicked() {
+        if ui.button("Open another video…").clicked() {
             commands.push(Command::OpenVideo);
         }
     });
-}
-
-/// A plain button on the stage, which is dark in both themes.
-fn stage_button(ui: &mut Ui, text: &str) -> Response {
-    let button = egui::Button::new(RichText::new(text).color(theme::ON_STAGE))
-        .fill(theme::DARK.raised)
-        .stroke(Stroke::new(1.0, theme::DARK.line));
-    ui.add(button)
 }
 
 fn centred(ui: &mut Ui, card: Rect, add: impl FnOnce(&mut Ui)) {
@@ -196,7 +187,7 @@ fn keys_ui(ui: &mut Ui, state: &State, commands: &mut Commands) {
         .transport
         .duration_s
         .max(state.clip.as_ref().map_or(0.0, Clip::duration_s));
-    ui.label(RichText::new(words::fine_clock(state.transport.position_s)).font(theme::heading()));
+    ui.label(RichText::new(words::fine_clock(state.transport.position_s)).size(15.0));
     ui.add_space(4.0);
     ui.label(RichText::new(format!("/ {}", words::fine_clock(duration_s))).color(tokens.dim));
 }

@@ -1,13 +1,15 @@
 //! Music for the current window: the question, its answer, and what to do where there is none.
 
 use eframe::egui::{
-    self, Align, Align2, Layout, Popup, Rect, RectAlign, RichText, ScrollArea, Sense, Slider, Stroke, Ui,
-    UiBuilder, pos2, vec2,
+    self, Align, Align2, Layout, Popup, Rect, RectAlign, RichText, ScrollArea, Sense, Stroke, Ui, UiBuilder,
+    pos2, vec2,
 };
 
 use super::{Commands, filter_chips, suggestion_row};
 use crate::app::command::Command;
 use crate::app::session::{Asking, State, WINDOW_S};
+use crate::app::widgets::balance::balance_slider;
+use crate::app::widgets::icon::menu_button;
 use crate::app::{keys, theme, words};
 
 /// Windows listed in the menu at most.
@@ -61,10 +63,8 @@ fn header_ui(ui: &mut Ui, state: &State, commands: &mut Commands) {
             .layout(Layout::right_to_left(Align::Center)),
     );
     right.add_enabled_ui(state.has_clip(), |ui| {
-        let text = RichText::new("Part of the video ▾").color(tokens.muted);
-        let button = ui
-            .add(egui::Button::new(text).frame(false))
-            .on_hover_text("Which 32 s music is suggested for");
+        let button = menu_button(ui, "Part of the video", "Part of the video");
+        let button = button.on_hover_text("Which 32 s music is suggested for");
         Popup::menu(&button)
             .align(RectAlign::BOTTOM_END)
             .show(|ui| windows_ui(ui, state, commands));
@@ -122,30 +122,9 @@ fn balance_ui(ui: &mut Ui, state: &State, commands: &mut Commands) {
             .layout(Layout::left_to_right(Align::Center)),
     );
     child.label(theme::small_text("picture").color(tokens.muted));
-    let mut balance = state.settings.balance;
-    child.spacing_mut().slider_width = child.available_width() - 44.0;
-    let visuals = &mut child.visuals_mut().widgets;
-    for widget in [&mut visuals.inactive, &mut visuals.hovered, &mut visuals.active] {
-        widget.fg_stroke.color = tokens.accent;
-        widget.bg_fill = tokens.track;
-    }
-    // The grip is the accent: it is the one thing here that one moves.
-    visuals.inactive.fg_stroke.width = 1.0;
-    let slider = Slider::new(&mut balance, -1.0..=1.0).show_value(false);
-    let response = child
-        .add(slider)
-        .on_hover_text("What decides: the picture, the voice, or both as trained (middle)")
-        .accessible_name("Balance between picture and voice");
-    if response.changed() {
-        // The middle catches, since it means “as trained”.
-        commands.push(Command::SetBalance(if balance.abs() < 0.04 {
-            0.0
-        } else {
-            balance
-        }));
-    }
-    if response.double_clicked() {
-        commands.push(Command::SetBalance(0.0));
+    let width = child.available_width() - 40.0;
+    if let Some(balance) = balance_slider(&mut child, state.settings.balance, width) {
+        commands.push(Command::SetBalance(balance));
     }
     child.label(theme::small_text("voice").color(tokens.muted));
 }

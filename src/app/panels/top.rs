@@ -8,7 +8,7 @@ use super::{Commands, menu};
 use crate::app::command::{Command, LISTED};
 use crate::app::session::{EngineState, State, file_name};
 use crate::app::theme;
-use crate::app::widgets::icon::{Icon, icon_button};
+use crate::app::widgets::icon::{Icon, icon_button, menu_button};
 
 /// Width of the command field where there is room.
 const FIELD: f32 = 340.0;
@@ -66,11 +66,7 @@ fn left_ui(ui: &mut Ui, state: &State, commands: &mut Commands) {
 /// The video's name; opens, opens again, exports.
 fn project_menu(ui: &mut Ui, state: &State, commands: &mut Commands) {
     let name = state.clip.as_ref().map_or("No video", |clip| clip.name.as_str());
-    let shown = shorten(name, 26);
-    let text = RichText::new(format!("{shown} ▾")).color(theme::tokens(ui).muted);
-    let button = ui
-        .add(Button::new(text).frame(false))
-        .on_hover_text("Open another video");
+    let button = menu_button(ui, &shorten(name, 26), "Video menu").on_hover_text("Open another video");
     Popup::menu(&button).align(RectAlign::BOTTOM_START).show(|ui| {
         ui.set_min_width(240.0);
         for command in [Command::OpenVideo, Command::OpenDemo] {
@@ -101,11 +97,15 @@ fn project_menu(ui: &mut Ui, state: &State, commands: &mut Commands) {
 
 fn right_ui(ui: &mut Ui, state: &State, commands: &mut Commands) {
     let tokens = theme::tokens(ui);
+    let ready = Command::Export.enabled(state);
+    // Amber once it can be pressed: before that, something else is the primary action.
+    let button = if ready {
+        theme::primary_button(tokens, "Export…")
+    } else {
+        Button::new(theme::strong_text("Export…"))
+    };
     let export = ui
-        .add_enabled(
-            Command::Export.enabled(state),
-            theme::primary_button(tokens, "Export…"),
-        )
+        .add_enabled(ready, button)
         .on_disabled_hover_text("Open a video and choose music first");
     if export.clicked() {
         commands.push(Command::Export);

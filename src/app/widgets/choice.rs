@@ -2,6 +2,7 @@
 
 use eframe::egui::{self, Ui};
 
+use super::icon::{self, Icon};
 use crate::app::theme;
 
 /// Shows `name` and a drop-down of `options`; returns the option that was chosen now.
@@ -31,7 +32,15 @@ pub(in crate::app) fn drop_down<T: PartialEq + Copy>(
     let mut chosen = None;
     let mut combo = egui::ComboBox::from_id_salt(name)
         .selected_text(text)
-        .height(420.0);
+        .height(420.0)
+        .icon(|ui, rect, visuals, _| {
+            icon::paint(
+                ui.painter(),
+                rect.center(),
+                Icon::Chevron,
+                visuals.fg_stroke.color,
+            )
+        });
     if width > 0.0 {
         combo = combo.width(width).truncate();
     }

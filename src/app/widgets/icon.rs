@@ -25,6 +25,7 @@ pub(in crate::app) enum Icon {
     Menu,
     Speaker,
     Tick,
+    Chevron,
 }
 
 /// A button of 28 points that shows only a sign; `label` names it and is its tooltip.
@@ -155,6 +156,12 @@ pub(in crate::app) fn paint(painter: &Painter, at: Pos2, icon: Icon, colour: Col
                 painter.add(Shape::line(arc.collect(), Stroke::new(1.2, colour)));
             }
         }
+        Icon::Chevron => {
+            painter.add(Shape::line(
+                vec![point(-3.5, -1.5), point(0.0, 2.0), point(3.5, -1.5)],
+                stroke,
+            ));
+        }
         Icon::Tick => {
             painter.add(Shape::line(
                 vec![point(-5.0, 0.0), point(-1.5, 3.5), point(5.0, -4.0)],
@@ -206,6 +213,35 @@ fn turn(painter: &Painter, at: Pos2, side: f32, stroke: Stroke) {
         vec![point(-2.0, -6.0), point(-5.0, -3.0), point(-2.0, 0.0)],
         stroke,
     ));
+}
+
+/// A frameless button of muted words that opens a menu, with the sign for it.
+pub(in crate::app) fn menu_button(ui: &mut Ui, text: &str, label: &str) -> Response {
+    let tokens = theme::tokens(ui);
+    let enabled = ui.is_enabled();
+    let galley = ui
+        .painter()
+        .layout_no_wrap(text.to_owned(), theme::body(), tokens.muted);
+    let (rect, response) = ui.allocate_exact_size(vec2(galley.size().x + 26.0, 28.0), Sense::click());
+    response.widget_info(|| WidgetInfo::labeled(Role::Button, enabled, label));
+    let colour = match (enabled, response.hovered()) {
+        (false, _) => tokens.dim,
+        (true, true) => tokens.text,
+        (true, false) => tokens.muted,
+    };
+    if enabled && response.hovered() {
+        ui.painter().rect_filled(rect, theme::RADIUS, tokens.hover);
+    }
+    let at = pos2(rect.left() + 5.0, rect.center().y - galley.size().y / 2.0);
+    ui.painter().galley_with_override_text_color(at, galley, colour);
+    paint(
+        ui.painter(),
+        pos2(rect.right() - 11.0, rect.center().y),
+        Icon::Chevron,
+        colour,
+    );
+    theme::focus_ring(ui, rect, &response);
+    response
 }
 
 /// A small square switch with a letter, as S and M on the timeline.

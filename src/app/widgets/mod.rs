@@ -1,5 +1,6 @@
 //! Drawn controls that egui does not bring, each with a name for assistive technology.
 
+pub(super) mod balance;
 pub(super) mod choice;
 pub(super) mod icon;
 pub(super) mod level_meter;

@@ -1,0 +1,225 @@
+//! The window by label, without a display, a sound device or a GPU.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use eframe::egui::{self, Key, Modifiers};
+use egui_kittest::Harness;
+use egui_kittest::kittest::{NodeT, Queryable};
+
+use undertone::app::{App, Launch};
+use undertone::settings::Folders;
+
+/// Long enough for the slowest machine; a working program never waits so long.
+const PATIENCE: Duration = Duration::from_secs(240);
+
+type Window = Harness<'static, App>;
+
+fn window(home: &Path, size: [f32; 2]) -> Window {
+    let launch = Launch {
+        folders: Folders::under(home),
+        media: None,
+        demo: false,
+        sound: false,
+        reopen: false,
+    };
+    let mut window = Harness::builder()
+        .with_size(size)
+        .with_max_steps(64)
+        .build_eframe(move |cc| App::new(&cc.egui_ctx, launch));
+    until(&mut window, "the model is open", |window| {
+        window.query_by_label_contains("model 0").is_some()
+    });
+    window
+}
+
+/// Steps the window until `done`, or fails naming what was waited for and what the window shows.
+fn until(window: &mut Window, what: &str, done: impl Fn(&Window) -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        window.step();
+        if done(window) {
+            return;
+        }
+        assert!(
+            Instant::now() < deadline,
+            "waited in vain until {what}; there is:\n{}",
+            labels(window).join("\n")
+        );
+        std::thread::sleep(Duration::from_millis(15));
+    }
+}
+
+fn labels(window: &Window) -> Vec<String> {
+    window
+        .root()
+        .children_recursive()
+        .filter_map(|node| {
+            node.accesskit_node()
+                .label()
+                .or_else(|| node.accesskit_node().value())
+        })
+        .filter(|label| !label.is_empty())
+        .collect()
+}
+
+fn shows(window: &Window, text: &str) -> bool {
+    window.query_all_by_label_contains(text).next().is_some()
+}
+
+fn press(window: &mut Window, modifiers: Modifiers, key: Key) {
+    window.key_press_modifiers(modifiers, key);
+    window.run_steps(2);
+}
+
+fn click(window: &mut Window, label: &str) {
+    window.get_by_label(label).click();
+    window.run_steps(2);
+}
+
+#[derive(Debug)]
+struct Dropped(PathBuf);
+
+impl egui::DroppedFile for Dropped {
+    fn path(&self) -> &Path {
+        &self.0
+    }
+
+    fn bytes(&self) -> Result<Vec<u8>, String> {
+        std::fs::read(&self.0).map_err(|error| error.to_string())
+    }
+}
+
+fn drop_on(window: &mut Window, paths: &[PathBuf]) {
+    window.input_mut().dropped_files = paths
+        .iter()
+        .map(|path| Arc::new(Dropped(path.clone())) as egui::DroppedFileHandle)
+        .collect();
+    window.step();
+}
+
+#[test]
+fn the_first_window_teaches() {
+    let home = tempfile::tempdir().expect("temporary folder");
+    let mut window = window(home.path(), [1280.0, 720.0]);
+    until(&mut window, "the library was read", |window| {
+        shows(window, "Add a music folder")
+    });
+    for text in [
+        "Drop a video, or open the demo",
+        "Open demo",
+        "Open video…",
+        "Suggestions appear here",
+    ] {
+        assert!(shows(&window, text), "{text} is missing");
+    }
+    assert!(
+        window.unnamed_widgets().is_empty(),
+        "{:?}",
+        window.unnamed_widgets()
+    );
+}
+
+#[test]
+fn nothing_is_cut_at_the_smallest_size() {
+    let home = tempfile::tempdir().expect("temporary folder");
+    for size in [[1280.0, 720.0], [1920.0, 1080.0]] {
+        let mut window = window(home.path(), size);
+        window.run_steps(3);
+        let screen = egui::Rect::from_min_size(egui::Pos2::ZERO, size.into());
+        let names = [
+            "Menu",
+            "Video menu",
+            "Undo",
+            "Redo",
+            "Run a command…",
+            "Dark or light theme",
+            "Export…",
+            "Play",
+            "Ducking",
+            "Target",
+            "Listening volume",
+            "Balance between picture and voice",
+            "Part of the video",
+            "Library",
+            "Training",
+            "Add music",
+            "Ready",
+        ];
+        let mut places: Vec<(&str, egui::Rect)> = Vec::new();
+        for name in names {
+            let rect = window.get_all_by_label(name).next().expect("at least one").rect();
+            assert!(screen.contains_rect(rect), "{name} at {rect:?} leaves {screen:?}");
+            for (other, place) in &places {
+                assert!(
+                    !place.shrink(1.0).intersects(rect.shrink(1.0)),
+                    "{name} lies over {other}"
+                );
+            }
+            places.push((name, rect));
+        }
+    }
+}
+
+#[test]
+fn the_palette_runs_what_is_typed() {
+    let home = tempfile::tempdir().expect("temporary folder");
+    let mut window = window(home.path(), [1280.0, 720.0]);
+    press(&mut window, Modifiers::COMMAND, Key::K);
+    window.get_by_label("Command").type_text("training");
+    window.run_steps(3);
+    assert!(shows(&window, "Start training"));
+    press(&mut window, Modifiers::NONE, Key::Escape);
+    assert!(
+        window.query_by_label("Command").is_none(),
+        "Escape closes the palette"
+    );
+
+    press(&mut window, Modifiers::COMMAND | Modifiers::SHIFT, Key::P);
+    window.get_by_label("Command").type_text("view training");
+    window.run_steps(3);
+    press(&mut window, Modifiers::NONE, Key::Enter);
+    until(&mut window, "the training panel is open", |window| {
+        shows(window, "Teach it your taste")
+    });
+
+    press(&mut window, Modifiers::NONE, Key::F1);
+    assert!(shows(&window, "Keyboard shortcuts"));
+    click(&mut window, "Close");
+    assert!(window.query_by_label("Keyboard shortcuts").is_none());
+}
+
+#[test]
+fn a_file_that_is_no_video_is_explained() {
+    let home = tempfile::tempdir().expect("temporary folder");
+    let file = home.path().join("notes.mp4");
+    std::fs::write(&file, "not a video at all").expect("write");
+    let mut window = window(home.path(), [1280.0, 720.0]);
+    drop_on(&mut window, &[file]);
+    until(&mut window, "the problem is shown", |window| {
+        shows(window, "This video cannot be opened")
+    });
+    let text = labels(&window).join("\n");
+    assert!(text.contains("notes.mp4"), "{text}");
+    click(&mut window, "Open another video…");
+    window.run_steps(2);
+}
+
+#[test]
+fn settings_and_layout_come_back() {
+    let home = tempfile::tempdir().expect("temporary folder");
+    {
+        let mut window = window(home.path(), [1280.0, 720.0]);
+        click(&mut window, "Training");
+        click(&mut window, "Dark or light theme");
+        let file = home.path().join("config").join("window.json");
+        until(&mut window, "the window was saved", |_| {
+            std::fs::read_to_string(&file).is_ok_and(|text| text.contains("training"))
+        });
+    }
+    let again = window(home.path(), [1280.0, 720.0]);
+    assert!(shows(&again, "Teach it your taste"));
+    let settings = undertone::settings::Settings::load(&Folders::under(home.path()));
+    assert_ne!(settings.theme, undertone::settings::ThemeChoice::System);
+}
