@@ -187,7 +187,9 @@ fn the_palette_runs_what_is_typed() {
     press(&mut window, Modifiers::NONE, Key::F1);
     assert!(shows(&window, "Keyboard shortcuts"));
     click(&mut window, "Close");
-    assert!(window.query_by_label("Keyboard shortcuts").is_none());
+    until(&mut window, "the sheet is closed", |window| {
+        !shows(window, "Keyboard shortcuts")
+    });
 }
 
 #[test]
@@ -222,4 +224,102 @@ fn settings_and_layout_come_back() {
     assert!(shows(&again, "Teach it your taste"));
     let settings = undertone::settings::Settings::load(&Folders::under(home.path()));
     assert_ne!(settings.theme, undertone::settings::ThemeChoice::System);
+}
+
+/// The text of one suggestion's row.
+fn row(window: &Window, at: usize) -> Option<String> {
+    let start = format!("{at} ");
+    labels(window)
+        .into_iter()
+        .find(|label| label.starts_with(&start) && label.contains(", score "))
+}
+
+fn selected_row(window: &Window) -> Option<String> {
+    let mut rows = window.query_all_by_label_contains(", score ");
+    rows.find(|row| row.accesskit_node().is_selected() == Some(true))
+        .and_then(|row| row.accesskit_node().label())
+}
+
+/// Open demo, suggestions, arrow down, Enter, export: all of it by the keyboard and by label.
+#[test]
+fn the_whole_main_job() {
+    let home = tempfile::tempdir().expect("temporary folder");
+    let mut window = window(home.path(), [1280.0, 720.0]);
+    click(&mut window, "Open demo");
+    until(&mut window, "three suggestions are there", |window| {
+        row(window, 3).is_some()
+    });
+    let first = row(&window, 1).expect("a suggestion");
+    assert!(first.contains("from 0:") && first.contains("voice"), "{first}");
+    until(&mut window, "voice and music are apart", |window| {
+        !shows(window, "Separating voice and music")
+    });
+    until(&mut window, "every track is there", |window| {
+        shows(window, "14 tracks")
+    });
+    until(&mut window, "nothing runs", |window| shows(window, "Ready"));
+
+    press(&mut window, Modifiers::NONE, Key::ArrowDown);
+    until(&mut window, "the first suggestion plays", |window| {
+        window.query_by_label("Pause").is_some()
+    });
+    assert_eq!(selected_row(&window), row(&window, 1));
+    press(&mut window, Modifiers::NONE, Key::ArrowDown);
+    assert_eq!(selected_row(&window), row(&window, 2));
+    press(&mut window, Modifiers::NONE, Key::Escape);
+    until(&mut window, "listening has stopped", |window| {
+        window.query_by_label("Play").is_some()
+    });
+    press(&mut window, Modifiers::NONE, Key::Enter);
+    press(&mut window, Modifiers::NONE, Key::M);
+    press(&mut window, Modifiers::COMMAND, Key::Z);
+
+    let out = home.path().join("mix.webm");
+    press(&mut window, Modifiers::COMMAND, Key::E);
+    until(&mut window, "the dialog is open", |window| {
+        shows(window, "Export the mix")
+    });
+    window
+        .get_by_label("File to write")
+        .set_text_value_accesskit(out.to_str().expect("text"));
+    window.run_steps(2);
+    click(&mut window, "Export");
+    until(&mut window, "the export is done", |window| {
+        shows(window, "Exported ")
+    });
+    let info = undertone::media::probe(&out).expect("a readable file");
+    assert_eq!((info.video.len(), info.audio.len()), (1, 1));
+    assert!((info.duration_s - 40.0).abs() < 0.5, "{}", info.duration_s);
+
+    // A file that is there is not replaced without a question.
+    let before = std::fs::read(&out).expect("the file");
+    press(&mut window, Modifiers::COMMAND, Key::E);
+    window
+        .get_by_label("File to write")
+        .set_text_value_accesskit(out.to_str().expect("text"));
+    window.run_steps(2);
+    click(&mut window, "Export");
+    assert!(shows(&window, "mix.webm is there already"));
+    click(&mut window, "Cancel");
+    assert_eq!(std::fs::read(&out).expect("the file"), before);
+    assert!(
+        window.unnamed_widgets().is_empty(),
+        "{:?}",
+        window.unnamed_widgets()
+    );
+}
+
+#[test]
+fn training_without_a_corpus_says_what_is_missing() {
+    let home = tempfile::tempdir().expect("temporary folder");
+    let mut window = window(home.path(), [1280.0, 720.0]);
+    click(&mut window, "Training");
+    window
+        .get_by_label("Corpus folder")
+        .set_text_value_accesskit(home.path().to_str().expect("text"));
+    window.run_steps(3);
+    click(&mut window, "Start training");
+    until(&mut window, "the problem is shown", |window| {
+        shows(window, "there is no corpus.json")
+    });
 }

@@ -46,6 +46,9 @@ impl App {
             levels,
             output: self.player.output(),
         };
+        if let Some(error) = self.player.take_error() {
+            self.state.notes.error(error.to_string());
+        }
         self.follow_picture(ctx);
     }
 

@@ -62,6 +62,7 @@ pub(super) fn window_ui(ui: &mut Ui, state: &State, commands: &mut Commands) -> 
     let column = Frame::new().fill(tokens.panel);
     let round = state.layout_round;
     let mut measured = Measured::default();
+    let mut stage = ui.max_rect();
 
     Panel::top("top")
         .exact_size(44.0)
@@ -112,6 +113,7 @@ pub(super) fn window_ui(ui: &mut Ui, state: &State, commands: &mut Commands) -> 
             .exact_size(46.0)
             .frame(bar(tokens.panel))
             .show(ui, |ui| player::transport_ui(ui, state, commands));
+        stage = ui.available_rect_before_wrap();
         CentralPanel::no_frame().show(ui, |ui| player::picture_ui(ui, state, commands));
     });
 
@@ -130,7 +132,7 @@ pub(super) fn window_ui(ui: &mut Ui, state: &State, commands: &mut Commands) -> 
     export::export_window(&ctx, state, commands);
     path_prompt::path_window(&ctx, state, commands);
     palette::palette_window(&ctx, state, commands);
-    notes::notes_ui(&ctx, state, commands);
+    notes::notes_ui(&ctx, stage, state, commands);
     drop_area::drop_overlay(&ctx);
     measured
 }

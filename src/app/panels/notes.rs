@@ -1,7 +1,7 @@
 //! Notes over the lower right of the picture, each with an x.
 
 use eframe::egui::{
-    Align, Align2, Area, Context, Frame, Id, Layout, Margin, Order, RichText, Stroke, Ui, vec2,
+    Align, Align2, Area, Context, Frame, Id, Layout, Margin, Order, Rect, RichText, Stroke, Ui, vec2,
 };
 
 use super::Commands;
@@ -13,13 +13,15 @@ use crate::app::widgets::icon::{Icon, sized_icon_button};
 
 const WIDTH: f32 = 380.0;
 
-pub(super) fn notes_ui(ctx: &Context, state: &State, commands: &mut Commands) {
+/// At the foot of `stage`, where they hide neither the sound nor the lists.
+pub(super) fn notes_ui(ctx: &Context, stage: Rect, state: &State, commands: &mut Commands) {
     if state.notes.list().is_empty() {
         return;
     }
     Area::new(Id::unique("notes"))
         .order(Order::Foreground)
-        .anchor(Align2::CENTER_BOTTOM, vec2(0.0, -44.0))
+        .pivot(Align2::CENTER_BOTTOM)
+        .fixed_pos(stage.center_bottom() - vec2(0.0, 8.0))
         .show(ctx, |ui| {
             ui.set_width(WIDTH);
             for note in state.notes.list() {

@@ -8,7 +8,7 @@ use eframe::egui::{
 use super::Commands;
 use crate::app::command::Command;
 use crate::app::session::{Clip, State};
-use crate::app::widgets::choice::choice;
+use crate::app::widgets::choice::{Label, choice};
 use crate::app::widgets::icon::{Icon, icon_button, sized_icon_button};
 use crate::app::widgets::level_meter::level_meter;
 use crate::app::{theme, words};
@@ -197,24 +197,27 @@ fn mix_ui(ui: &mut Ui, state: &State, commands: &mut Commands) {
     let edit = state.history.edit();
     let room = ui.available_width();
     volume_ui(ui, state, commands);
-    let meter = if room > 470.0 { 116.0 } else { 60.0 };
-    level_meter(ui, state.transport.levels[3], Vec2::new(meter, 28.0));
-    ui.add_space(8.0);
-    // Each pair is laid out left to right inside this right-to-left row.
-    ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
-        let labels = room > 380.0;
-        let width = if labels { 306.0 } else { 200.0 };
-        ui.add_space((ui.available_width() - width).max(0.0));
-        let presets = DuckingPreset::ALL.map(|preset| (preset, ducking_word(preset).to_owned()));
-        if let Some(preset) = choice(ui, "Ducking", edit.mix.ducking, &presets) {
-            commands.push(Command::SetDucking(preset));
-        }
-        ui.add_space(4.0);
-        let current = edit.loudness_lufs.map(|lufs| lufs.round() as i32);
-        if let Some(target) = choice(ui, "Target", current, &loudness_targets()) {
-            commands.push(Command::SetLoudness(target));
-        }
-    });
+    level_meter(
+        ui,
+        state.transport.levels[3],
+        Vec2::new(if room > 500.0 { 116.0 } else { 60.0 }, 28.0),
+    );
+    ui.add_space(4.0);
+    let current = edit.loudness_lufs.map(|lufs| lufs.round() as i32);
+    // "−14 LUFS" speaks for itself where there is little room.
+    let name = if room > 420.0 {
+        Label::Shown("Target")
+    } else {
+        Label::Hidden("Target")
+    };
+    if let Some(target) = choice(ui, name, current, &loudness_targets()) {
+        commands.push(Command::SetLoudness(target));
+    }
+    ui.add_space(4.0);
+    let presets = DuckingPreset::ALL.map(|preset| (preset, ducking_word(preset).to_owned()));
+    if let Some(preset) = choice(ui, Label::Shown("Ducking"), edit.mix.ducking, &presets) {
+        commands.push(Command::SetDucking(preset));
+    }
 }
 
 pub(super) fn ducking_word(preset: DuckingPreset) -> &'static str {

@@ -15,24 +15,23 @@ pub(super) fn shortcuts_window(ctx: &Context, state: &State, commands: &mut Comm
     let modal = Modal::new(Id::unique("shortcuts"))
         .frame(super::settings::dialog_frame(ctx))
         .show(ctx, |ui| {
-            ui.set_width(760.0);
+            ui.set_width((ctx.content_rect().width() - 120.0).min(1040.0));
+            ui.spacing_mut().interact_size.y = 18.0;
             ui.label(RichText::new("Keyboard shortcuts").font(theme::heading()));
             ui.add_space(4.0);
             ScrollArea::vertical().max_height(most).show(ui, |ui| {
-                ui.columns(2, |columns| {
-                    let left = [Category::Play, Category::Music];
-                    let right = [
-                        Category::File,
-                        Category::Edit,
-                        Category::Mix,
-                        Category::View,
-                        Category::Help,
-                    ];
+                ui.columns(3, |columns| {
+                    let left = [Category::Play, Category::Help];
+                    let middle = [Category::Music, Category::Mix];
+                    let right = [Category::File, Category::Edit, Category::View];
                     left.into_iter()
                         .for_each(|category| category_ui(&mut columns[0], category));
-                    right
+                    middle
                         .into_iter()
                         .for_each(|category| category_ui(&mut columns[1], category));
+                    right
+                        .into_iter()
+                        .for_each(|category| category_ui(&mut columns[2], category));
                 });
             });
             ui.add_space(8.0);

@@ -5,15 +5,28 @@ use eframe::egui::{self, Ui};
 use super::icon::{self, Icon};
 use crate::app::theme;
 
-/// Shows `name` and a drop-down of `options`; returns the option that was chosen now.
+/// The name of a drop-down.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::app) enum Label {
+    /// Beside it.
+    Shown(&'static str),
+    /// For assistive technology alone.
+    Hidden(&'static str),
+}
+
+/// A drop-down of `options` and its name, for a row that runs from right to left; returns the option that was chosen now.
 pub(in crate::app) fn choice<T: PartialEq + Copy>(
     ui: &mut Ui,
-    name: &str,
+    label: Label,
     current: T,
     options: &[(T, String)],
 ) -> Option<T> {
-    let label = ui.label(egui::RichText::new(name).color(theme::tokens(ui).muted));
-    drop_down(ui, name, current, options, 0.0, Some(label.id))
+    let (Label::Shown(name) | Label::Hidden(name)) = label;
+    let chosen = drop_down(ui, name, current, options, 0.0, None);
+    if matches!(label, Label::Shown(_)) {
+        ui.label(egui::RichText::new(name).color(theme::tokens(ui).muted));
+    }
+    chosen
 }
 
 /// The drop-down alone; `name` is for assistive technology, `width` in points (0 = as wide as needed).
