@@ -1,6 +1,6 @@
 """PyTorch twin of the losses (eq. 5-7) and of the trainer's first steps.
 
-Writes training_losses.safetensors beside itself; tests/training.rs reads it.
+Writes training_losses.safetensors beside itself; tests/training/twin.rs reads it.
 Needs torch and safetensors:  python training_losses.py
 """
 

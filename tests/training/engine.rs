@@ -1,0 +1,239 @@
+//! Fine-tuning and evaluation through the engine, with the compact pack on synthesised videos.
+
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use undertone::device::DeviceChoice;
+use undertone::engine::evaluate::{EvaluateRequest, Floor, Protocol, evaluate};
+use undertone::engine::fine_tune::{EpochReport, FineTuneRequest, Scope, fine_tune};
+use undertone::engine::{Engine, EngineOptions};
+use undertone::error::Result;
+use undertone::jobs::Monitor;
+use undertone::media::testing::{Synthetic, synthesise};
+use undertone::media::{AudioFormat, WavWriter};
+use undertone::networks::weights::Pack;
+use undertone::settings::Folders;
+
+fn engine(home: &Path) -> Result<Engine> {
+    Engine::open(EngineOptions {
+        device: DeviceChoice::Cpu,
+        pack: "compact".to_owned(),
+        library: None,
+        folders: Folders::under(home),
+    })
+}
+
+/// Three chords at once, so that no two items sound alike.
+fn chord(path: &Path, item: usize, seconds: usize) -> Result<()> {
+    let mut file = WavWriter::create(path, AudioFormat::VGGISH)?;
+    let samples: Vec<f32> = (0..16_000 * seconds)
+        .map(|at| {
+            let time_s = at as f32 / 16_000.0;
+            let partial =
+                |step: f32| (std::f32::consts::TAU * (110.0 + 37.0 * item as f32) * step * time_s).sin();
+            0.1 * (partial(1.0) + partial(1.5) + partial(3.1))
+        })
+        .collect();
+    file.write(&samples)?;
+    file.finish()
+}
+
+/// `train` training items and two test items, with clean stems or without.
+fn corpus(folder: &Path, train: usize, stems: bool) -> Result<PathBuf> {
+    std::fs::create_dir_all(folder).expect("folder");
+    let mut items = Vec::new();
+    for item in 0..train + 2 {
+        let name = |what: &str| format!("{item}.{what}");
+        let video = Synthetic {
+            tone_hz: Some(200.0 + 90.0 * item as f64),
+            ..Synthetic::default()
+        };
+        synthesise(&video, &folder.join(name("mkv")))?;
+        chord(&folder.join(name("voice.wav")), item, 2)?;
+        chord(&folder.join(name("bgm.wav")), item + 10, 1)?;
+        let mut json = serde_json::json!({
+            "id": name("video"),
+            "video": name("mkv"),
+            "split": if item < train { "train" } else { "test" },
+            "tags": [if item % 2 == 0 { "calm" } else { "battle" }],
+        });
+        if stems {
+            json["voice"] = name("voice.wav").into();
+            json["bgm"] = name("bgm.wav").into();
+        }
+        items.push(json);
+    }
+    let text = serde_json::json!({"name": "tones", "items": items}).to_string();
+    std::fs::write(folder.join("corpus.json"), text).expect("write");
+    Ok(folder.to_owned())
+}
+
+fn request(corpus: &Path, out: PathBuf, epochs: usize) -> FineTuneRequest {
+    FineTuneRequest {
+        epochs,
+        ..FineTuneRequest::new(corpus, &out)
+    }
+}
+
+fn mrcmv_sha256(pack: &Path) -> Result<String> {
+    let pack = Pack::open(pack)?;
+    pack.verify()?;
+    Ok(pack.manifest.networks["mrcmv"].sha256.clone())
+}
+
+#[test]
+fn a_pack_is_trained_resumed_and_evaluated() -> Result<()> {
+    let home = tempfile::tempdir().expect("temporary folder");
+    let engine = engine(home.path())?;
+    let corpus = corpus(&home.path().join("corpus"), 4, true)?;
+    let at = |name: &str| home.path().join(name);
+    let silent = Monitor::silent();
+
+    let seen: Mutex<Vec<EpochReport>> = Mutex::default();
+    let on_epoch = |epoch: EpochReport| seen.lock().expect("lock").push(epoch);
+    let report = fine_tune(&engine, &request(&corpus, at("whole"), 2), &on_epoch, &silent)?;
+    assert_eq!(
+        (report.pairing.as_str(), report.used),
+        ("leak-free", 4),
+        "{:?}",
+        report.rejected
+    );
+    assert!(report.rejected.is_empty(), "{:?}", report.rejected);
+    assert_eq!(*seen.lock().expect("lock"), report.epochs);
+    assert_eq!(
+        report.epochs.iter().map(|epoch| epoch.epoch).collect::<Vec<_>>(),
+        [0, 1, 2]
+    );
+
+    // One epoch and a resumed second end in the same bytes.
+    let parts = at("parts");
+    fine_tune(&engine, &request(&corpus, parts.clone(), 1), &|_| {}, &silent)?;
+    assert_ne!(mrcmv_sha256(&parts)?, mrcmv_sha256(&at("whole"))?);
+    let again = fine_tune(&engine, &request(&corpus, parts.clone(), 2), &|_| {}, &silent);
+    assert!(
+        again
+            .expect_err("a run is there")
+            .to_string()
+            .contains("--resume")
+    );
+    let resumed = FineTuneRequest {
+        resume: true,
+        ..request(&corpus, parts.clone(), 2)
+    };
+    fine_tune(&engine, &resumed, &|_| {}, &silent)?;
+    assert_eq!(mrcmv_sha256(&parts)?, mrcmv_sha256(&at("whole"))?);
+
+    // Only the heads are new, and the classifiers of eq. 7 are left behind.
+    let (base, trained) = (engine.pack(), Pack::open(&at("whole"))?);
+    for (network, entry) in &base.manifest.networks {
+        let same = trained.manifest.networks[network].sha256 == entry.sha256;
+        assert_eq!(same, network != "mrcmv", "{network}");
+    }
+    assert_eq!(
+        trained.parameters("mrcmv")?.names(),
+        base.parameters("mrcmv")?.names()
+    );
+
+    let asked = EvaluateRequest {
+        packs: vec![parts.to_string_lossy().into_owned()],
+        floors: vec![Floor::Chance, Floor::TagRandom],
+        ..EvaluateRequest::new(&corpus)
+    };
+    let table = evaluate(&engine, &asked, &silent)?;
+    assert_eq!(
+        table,
+        evaluate(&engine, &asked, &silent)?,
+        "the same question has the same answer"
+    );
+    let rows: Vec<(&str, Protocol, usize)> = table
+        .rows
+        .iter()
+        .map(|row| (row.pack.as_str(), row.protocol, row.queries))
+        .collect();
+    assert_eq!(
+        rows,
+        [
+            ("parts", Protocol::Separated, 2),
+            ("parts", Protocol::Clean, 2),
+            ("chance", Protocol::Separated, 2),
+            ("chance", Protocol::Clean, 2),
+            ("tag-random", Protocol::Separated, 2),
+            ("tag-random", Protocol::Clean, 2),
+        ],
+        "{:?}",
+        table.rejected
+    );
+    let json = serde_json::to_value(&table).expect("JSON");
+    let row = &json["rows"][0];
+    for key in [
+        "pack",
+        "method",
+        "without",
+        "protocol",
+        "queries",
+        "r1",
+        "r5",
+        "r10",
+        "r25",
+        "median_rank",
+        "ci95",
+        "vggish_distance",
+    ] {
+        assert!(row.get(key).is_some(), "{key}");
+    }
+    assert_eq!(
+        (&row["r5"], &row["vggish_distance"]),
+        (&100.0.into(), &serde_json::Value::Null)
+    );
+    assert!(
+        row["vggish_distance_reason"]
+            .as_str()
+            .is_some_and(|reason| reason.contains("AudioSet"))
+    );
+    assert_eq!(row["ci95"]["r5"], serde_json::json!([100.0, 100.0]));
+    Ok(())
+}
+
+#[test]
+fn without_clean_stems_the_trace_is_masked_and_called_so() -> Result<()> {
+    let home = tempfile::tempdir().expect("temporary folder");
+    let engine = engine(home.path())?;
+    let corpus = corpus(&home.path().join("corpus"), 2, false)?;
+    let silent = Monitor::silent();
+    let out = home.path().join("masked");
+    let asked = FineTuneRequest {
+        without: vec!["gate".to_owned(), "pseudo-label".to_owned()],
+        ..request(&corpus, out.clone(), 1)
+    };
+    let report = fine_tune(&engine, &asked, &|_| {}, &silent)?;
+    assert_eq!(report.pairing, "masked");
+    let pack = Pack::open(&out)?;
+    assert_eq!(pack.manifest.without, ["gate", "pseudo-label"]);
+    assert!(
+        !pack
+            .parameters("mrcmv")?
+            .names()
+            .iter()
+            .any(|name| name.starts_with("gate"))
+    );
+
+    let paper = FineTuneRequest {
+        leak_free: false,
+        ..request(&corpus, home.path().join("paper"), 1)
+    };
+    assert_eq!(fine_tune(&engine, &paper, &|_| {}, &silent)?.pairing, "paper");
+
+    let clean = EvaluateRequest {
+        protocols: vec![Protocol::Clean],
+        ..EvaluateRequest::new(&corpus)
+    };
+    let error = evaluate(&engine, &clean, &silent).expect_err("no clean stems");
+    assert!(error.to_string().contains("--protocol clean needs"), "{error}");
+    let scope = FineTuneRequest {
+        scope: Scope::All,
+        ..request(&corpus, home.path().join("all"), 1)
+    };
+    assert!(fine_tune(&engine, &scope, &|_| {}, &silent).is_err());
+    assert!(!home.path().join("all").exists());
+    Ok(())
+}

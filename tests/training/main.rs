@@ -1,0 +1,18 @@
+//! The losses and the trainer: against a PyTorch twin, on tiny corpora, and through interruptions; corpora, fine-tuning and
+//! evaluation through the engine.
+
+mod corpora;
+mod engine;
+mod heads;
+mod runs;
+mod twin;
+
+use candle_core::{DType, Tensor};
+
+fn values(tensor: &Tensor) -> Vec<f32> {
+    tensor
+        .to_dtype(DType::F32)
+        .and_then(|tensor| tensor.flatten_all())
+        .and_then(|tensor| tensor.to_vec1())
+        .expect("values")
+}

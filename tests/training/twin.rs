@@ -1,0 +1,141 @@
+//! Against the PyTorch twin of tests/golden/training_losses.py.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use candle_core::{Device, Tensor};
+use undertone::error::Result;
+use undertone::training::losses::{Negatives, pseudo_label, triplet};
+use undertone::training::sampler::{Absent, Draw};
+use undertone::training::{Cut, Example, Heads, Learner, Optimizer, OptimizerConfig, Variables};
+
+use super::heads::{drawn, small_network};
+use super::values;
+
+/// What tests/golden/training_losses.py wrote.
+fn golden() -> HashMap<String, Tensor> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/training_losses.safetensors");
+    candle_core::safetensors::load(path, &Device::Cpu).expect("golden file")
+}
+
+/// Identities of the golden batch, as in the script.
+const VIDEOS: [usize; 6] = [0, 1, 2, 3, 1, 4];
+const BGMS: [usize; 6] = [0, 1, 2, 3, 4, 2];
+const LABELS: [u32; 6] = [0, 2, 3, 4, 1, 5];
+const MARGIN: f64 = 30.0;
+
+/// Fails unless all values agree within 1e-4 of the largest.
+fn assert_close(what: &str, ours: &Tensor, theirs: &Tensor) {
+    assert_eq!(ours.dims(), theirs.dims(), "{what}");
+    let theirs = values(theirs);
+    let scale = theirs
+        .iter()
+        .fold(1f32, |largest, value| largest.max(value.abs()));
+    for (ours, theirs) in values(ours).into_iter().zip(theirs) {
+        assert!(
+            (ours - theirs).abs() <= 1e-4 * scale,
+            "{what}: {ours} is not {theirs}"
+        );
+    }
+}
+
+#[test]
+fn losses_and_gradients_equal_the_pytorch_twin() -> Result<()> {
+    let golden = golden();
+    let mut variables = Variables::drawn(&Device::Cpu, 0, |_| Ok(()))?;
+    for name in ["joint", "bgm", "w_joint", "w_bgm"] {
+        variables.insert(name, &golden[&format!("losses.{name}")])?;
+    }
+    let get = |name: &str| variables.get(name);
+    let negatives = Negatives::new(&VIDEOS, &BGMS, &Device::Cpu)?;
+    let labels = Tensor::new(&LABELS, &Device::Cpu)?;
+    let one = triplet(get("joint")?, get("bgm")?, &negatives, MARGIN)?;
+    let two = pseudo_label(
+        get("joint")?,
+        get("bgm")?,
+        get("w_joint")?,
+        get("w_bgm")?,
+        &labels,
+        &negatives,
+    )?;
+    assert_close(
+        "losses",
+        &Tensor::stack(&[&one, &two], 0)?,
+        &golden["losses.values"],
+    );
+    let gradients = (one + (two * 0.1)?)?.backward()?;
+    for (name, variable) in variables.iter() {
+        let gradient = gradients.get(variable).expect("gradient");
+        assert_close(name, gradient, &golden[&format!("losses.grad.{name}")]);
+    }
+    Ok(())
+}
+
+#[test]
+fn the_first_steps_equal_the_pytorch_twin() -> Result<()> {
+    let golden = golden();
+    let network = small_network();
+    let mut variables = drawn(&network, 0)?;
+    for (name, tensor) in &golden {
+        match name.strip_prefix("start.") {
+            Some(name) if name.starts_with("classifier") => variables.insert(name, tensor)?,
+            Some(name) => variables.set(name, tensor)?,
+            None => {}
+        }
+    }
+    let row = |name: &str, item: usize| golden[name].get(item).expect("row");
+    let examples: Vec<Example> = (0..VIDEOS.len())
+        .map(|item| Example {
+            video: VIDEOS[item],
+            bgm: BGMS[item],
+            duration_s: 40.0,
+            cuts: vec![Cut {
+                start_s: 0.0,
+                picture: Some((row("input.slow", item), row("input.fast", item))),
+                voices: vec![row("input.voice", item)],
+                bgms: vec![row("input.music", item)],
+            }],
+        })
+        .collect();
+    let heads = Heads::new(&network, &variables, examples, Vec::new())?;
+    let batch: Vec<Draw> = (0..VIDEOS.len())
+        .map(|item| Draw {
+            item,
+            cut: 0,
+            voice: 0,
+            bgm: 0,
+            label: LABELS[item],
+            absent: Absent::Nothing,
+        })
+        .collect();
+    let negatives = Negatives::new(&VIDEOS, &BGMS, &Device::Cpu)?;
+    let labels = Tensor::new(&LABELS, &Device::Cpu)?;
+    let mut optimizer = Optimizer::new(OptimizerConfig::Sgd {
+        rate: 2e-5,
+        momentum: 0.9,
+    });
+    let mut losses = Vec::new();
+    for step in 0..3 {
+        let (joint, bgm) = heads.embed(&batch)?;
+        if step == 0 {
+            assert_close("joint", &joint, &golden["first.joint"]);
+            assert_close("bgm", &bgm, &golden["first.bgm"]);
+        }
+        let one = triplet(&joint, &bgm, &negatives, MARGIN)?;
+        let (w_joint, w_bgm) = (
+            variables.get("classifier.joint")?,
+            variables.get("classifier.bgm")?,
+        );
+        let two = pseudo_label(&joint, &bgm, w_joint, w_bgm, &labels, &negatives)?;
+        let loss = (one + (two * 0.1)?)?;
+        optimizer.step(&variables, &loss.backward()?)?;
+        losses.push(loss);
+    }
+    assert_close("losses", &Tensor::stack(&losses, 0)?, &golden["steps.losses"]);
+    for (name, variable) in variables.iter() {
+        if let Some(expected) = golden.get(&format!("end.{name}")) {
+            assert_close(name, variable, expected);
+        }
+    }
+    Ok(())
+}
