@@ -73,6 +73,7 @@ pub(super) fn evaluate(session: &Session, args: EvaluateArgs) -> Result<Done> {
     let report = evaluate::evaluate(&session.engine_with(pack)?, &request, &session.monitor)?;
     session.finish();
     complain_of(&report.rejected);
+    complain_of(&report.missing_rows);
     if args.json {
         print_json(&report)?;
     } else {
@@ -187,7 +188,7 @@ fn import(session: &Session, request: &ImportRequest, json: bool) -> Result<Done
     })
 }
 
-/// Says on stderr which items were passed over.
+/// Says on stderr which items or rows were passed over.
 fn complain_of(rejected: &[(String, String)]) {
     for (id, reason) in rejected {
         complain(&format!("{id}: {reason}"));
