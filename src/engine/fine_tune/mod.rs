@@ -149,17 +149,18 @@ fn require_place(request: &FineTuneRequest, run_folder: &Path) -> Result<String>
         .ok()
         .and_then(|out| Some(out.file_name()?.to_str()?.to_owned()))
         .ok_or_else(|| Error::input(out, "cannot name a pack; give a folder whose name is plain text"))?;
-    if request.resume {
-        return Ok(name);
-    }
-    if checkpoint_path(run_folder).exists() {
+    let started = checkpoint_path(run_folder).exists();
+    if started && !request.resume {
         return Err(Error::input(
             out,
             "holds a run already; add --resume to go on with it, or choose another folder",
         ));
     }
-    if out.join("pack.json").exists() {
-        return Err(Error::input(out, "holds a pack already; choose another folder"));
+    if !started && out.join("pack.json").exists() {
+        return Err(Error::input(
+            out,
+            "holds a pack that no run here made; choose another folder",
+        ));
     }
     Ok(name)
 }
@@ -323,12 +324,10 @@ mod tests {
         assert_eq!(place(false).expect("free"), "mine");
         std::fs::create_dir_all(folder.path().join("mine/run")).expect("folder");
         std::fs::write(folder.path().join("mine/pack.json"), "{}").expect("write");
-        assert!(
-            place(false)
-                .expect_err("pack")
-                .to_string()
-                .contains("holds a pack")
-        );
+        for resume in [false, true] {
+            let error = place(resume).expect_err("a pack of somebody else");
+            assert!(error.to_string().contains("holds a pack"), "{error}");
+        }
         std::fs::write(checkpoint_path(&folder.path().join("mine/run")), "x").expect("write");
         assert!(place(false).expect_err("run").to_string().contains("--resume"));
         assert!(place(true).is_ok());
