@@ -12,7 +12,7 @@ use undertone::app::{App, Launch};
 use undertone::settings::Folders;
 
 /// Long enough for the slowest machine; a working program never waits so long.
-const PATIENCE: Duration = Duration::from_secs(240);
+const PATIENCE: Duration = Duration::from_mins(4);
 
 type Window = Harness<'static, App>;
 

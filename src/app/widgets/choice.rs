@@ -52,7 +52,7 @@ pub(in crate::app) fn drop_down<T: PartialEq + Copy>(
                 rect.center(),
                 Icon::Chevron,
                 visuals.fg_stroke.color,
-            )
+            );
         });
     if width > 0.0 {
         combo = combo.width(width).truncate();
