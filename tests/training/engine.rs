@@ -82,6 +82,7 @@ fn mrcmv_sha256(pack: &Path) -> Result<String> {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one training run, told from start to end")]
 fn a_pack_is_trained_resumed_and_evaluated() -> Result<()> {
     let home = tempfile::tempdir().expect("temporary folder");
     let engine = engine(home.path())?;
