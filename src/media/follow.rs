@@ -181,6 +181,9 @@ struct Chase<'a> {
     /// The picture behind it, decoded already.
     ahead: Option<Picture>,
     ended: bool,
+    /// Time of the file's first picture, which may lie after 0: it stands for everything before it, and no jump finds
+    /// an earlier one.
+    first_s: Option<f64>,
     /// Where the last jump went: a key frame long before it is no reason to
     /// jump there again.
     jumped_to_s: f64,
@@ -200,6 +203,7 @@ impl<'a> Chase<'a> {
             current: None,
             ahead: None,
             ended: false,
+            first_s: None,
             jumped_to_s: 0.0,
             shown: None,
         })
@@ -233,7 +237,10 @@ impl<'a> Chase<'a> {
             return self.ahead.is_none() && !self.ended && now_s > SKIP_S;
         };
         let slack_s = if playing { WOBBLE_S } else { ROUNDING_S };
-        let back = now_s < current.pts_s - slack_s;
+        let is_first = self
+            .first_s
+            .is_some_and(|first_s| current.pts_s <= first_s + ROUNDING_S);
+        let back = !is_first && now_s < current.pts_s - slack_s;
         let reached_s = self.ahead.as_ref().unwrap_or(current).pts_s;
         back || (!self.ended && now_s > reached_s.max(self.jumped_to_s) + SKIP_S)
     }
@@ -253,6 +260,9 @@ impl<'a> Chase<'a> {
             }
             None => self.reader.next(&self.monitor)?,
         };
+        if let Some(landed) = self.current.as_ref().filter(|landed| !is_due(landed, now_s)) {
+            self.first_s = Some(landed.pts_s);
+        }
         // Nothing there at all: rest until the clock moves back.
         self.ended = self.current.is_none();
         self.shown = None;
@@ -266,6 +276,9 @@ impl<'a> Chase<'a> {
         match self.reader.next(&self.monitor)? {
             // The first picture stands for everything before it.
             Some(picture) if self.current.is_none() || is_due(&picture, now_s) => {
+                if self.current.is_none() && !is_due(&picture, now_s) {
+                    self.first_s = Some(picture.pts_s);
+                }
                 self.current = Some(picture);
             }
             Some(picture) => self.ahead = Some(picture),
@@ -364,6 +377,20 @@ mod tests {
         // Standing still, nothing new comes.
         follower.follow(2.0, false);
         assert!(follower.take_frame().is_none());
+        Ok(())
+    }
+
+    /// The demo's first picture lies at 7 ms: a clock at 0 once made the follower jump back for ever.
+    #[test]
+    fn a_first_picture_after_zero_is_shown() -> Result<()> {
+        let clip = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/demo/arena_clip.webm");
+        let follower = VideoFollower::open(&clip, 90, || {})?;
+        follower.follow(0.0, false);
+        expect(&follower, 0.007);
+        follower.follow(1.0, false);
+        expect(&follower, 1.007 - 1.0 / 30.0);
+        follower.follow(0.0, false);
+        expect(&follower, 0.007);
         Ok(())
     }
 
