@@ -186,6 +186,8 @@ fn the_palette_runs_what_is_typed() {
 
     press(&mut window, Modifiers::NONE, Key::F1);
     assert!(shows(&window, "Keyboard shortcuts"));
+    // A dialog finds its size and its place over a few frames; a click before that misses.
+    window.run_steps(6);
     click(&mut window, "Close");
     until(&mut window, "the sheet is closed", |window| {
         !shows(window, "Keyboard shortcuts")

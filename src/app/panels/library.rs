@@ -223,7 +223,7 @@ fn paint(ui: &Ui, rect: Rect, track: &Track, sounds: bool) {
     waveform::paint(
         &painter,
         wave,
-        |from, to| waveform::between_bytes(&track.peaks, from, to),
+        |from, to| waveform::of_track(&track.peaks, from, to),
         |_| colour,
     );
     if let Some(tempo_bpm) = track.description.tempo_bpm {

@@ -136,8 +136,8 @@ fn paint(ui: &Ui, rect: Rect, row: &Row<'_>, state: &State) {
             tokens.dim,
         );
     }
-    title(&painter, left, line, right - 100.0, row, tokens);
-    let score = format!("{:.2}", row.suggestion.score);
+    title(&painter, left, line, right - 94.0, row, tokens);
+    let score = format!("{:.2}", row.suggestion.score).replace('-', "−");
     painter.text(
         pos2(right, line),
         Align2::RIGHT_CENTER,
@@ -231,7 +231,7 @@ fn moment(painter: &Painter, wave: Rect, row: &Row<'_>, state: &State, tokens: &
     waveform::paint(
         painter,
         inner,
-        |from, to| waveform::between_bytes(peaks, from, to),
+        |from, to| waveform::of_track(peaks, from, to),
         |_| colour,
     );
     painter.rect_stroke(
@@ -281,12 +281,12 @@ fn buttons_ui(
     } else {
         (Icon::Heart, format!("Make {} a favourite", suggestion.title))
     };
-    if icon_button_at(ui, place(72.0), at, icon, &label).clicked() {
+    if icon_button_at(ui, place(78.0), at, icon, &label).clicked() {
         commands.push(Command::SetFavourite(id, !favourite));
     }
     let more = icon_button_at(
         ui,
-        place(48.0),
+        place(54.0),
         at,
         Icon::More,
         &format!("More about {}", suggestion.title),

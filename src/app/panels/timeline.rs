@@ -50,6 +50,7 @@ impl Scale {
 pub(super) fn timeline_ui(ui: &mut Ui, state: &State, commands: &mut Commands) {
     let tokens = theme::tokens(ui);
     let panel = ui.max_rect();
+    ui.expand_to_include_rect(panel);
     ui.painter()
         .hline(panel.x_range(), panel.top(), Stroke::new(1.0, tokens.line));
     let Some(clip) = state.clip.as_ref().filter(|clip| clip.info.is_some()) else {
@@ -376,7 +377,7 @@ fn candidate_content(
         |from, to| {
             // The track starts over where the clip outlasts it.
             let from_part = place(from).rem_euclid(1.0) as f32;
-            waveform::between_bytes(peaks, from_part, from_part + (place(to) - place(from)) as f32)
+            waveform::of_track(peaks, from_part, from_part + (place(to) - place(from)) as f32)
         },
         |_| colour,
     );

@@ -172,24 +172,30 @@ pub(in crate::app) fn paint(painter: &Painter, at: Pos2, icon: Icon, colour: Col
 }
 
 fn heart(at: Pos2) -> Vec<Pos2> {
-    (0..32)
-        .map(|step| {
-            let t = std::f32::consts::TAU * step as f32 / 32.0;
-            let x = 16.0 * t.sin().powi(3);
-            let y = 13.0 * t.cos() - 5.0 * (2.0 * t).cos() - 2.0 * (3.0 * t).cos() - (4.0 * t).cos();
-            pos2(at.x + x * 0.37, at.y - y * 0.37 - 0.5)
-        })
-        .collect()
+    let mut points = Vec::with_capacity(28);
+    // Two round shoulders, then down to the point.
+    for (centre, from) in [
+        (-2.9_f32, std::f32::consts::PI * 0.85),
+        (2.9, std::f32::consts::PI),
+    ] {
+        for step in 0..=10 {
+            let angle = from + std::f32::consts::PI * 1.15 * step as f32 / 10.0;
+            points.push(pos2(
+                at.x + centre + 2.9 * angle.cos(),
+                at.y - 1.6 + 2.9 * angle.sin(),
+            ));
+        }
+    }
+    points.push(pos2(at.x, at.y + 5.4));
+    points
 }
 
 /// A heart is not convex: two halves and a point.
 fn fill_heart(painter: &Painter, at: Pos2, colour: Color32) {
-    let outline = heart(at);
+    let mut outline = heart(at);
+    outline.push(outline[0]);
     let middle = pos2(at.x, at.y);
-    for pair in outline
-        .windows(2)
-        .chain(std::iter::once([outline[31], outline[0]].as_slice()))
-    {
+    for pair in outline.windows(2) {
         painter.add(Shape::convex_polygon(
             vec![middle, pair[0], pair[1]],
             colour,

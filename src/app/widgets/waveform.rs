@@ -27,8 +27,7 @@ pub(in crate::app) fn paint(
             continue;
         }
         let (from, to) = (bar as f32 / bars as f32, (bar + 1) as f32 / bars as f32);
-        // The root keeps quiet passages visible.
-        let height = (peak(from, to).clamp(0.0, 1.0).sqrt() * rect.height()).max(1.5);
+        let height = (peak(from, to).clamp(0.0, 1.0) * rect.height()).max(1.5);
         let middle = rect.center().y;
         let shape = Rect::from_min_max(
             pos2(left.round(), middle - height / 2.0),
@@ -44,11 +43,18 @@ pub(in crate::app) fn between(peaks: &[f32], from: f32, to: f32) -> f32 {
     range(peaks.len(), from, to).map_or(0.0, |range| peaks[range].iter().copied().fold(0.0, f32::max))
 }
 
-/// As [`between`], of peaks stored as bytes.
-pub(in crate::app) fn between_bytes(peaks: &[u8], from: f32, to: f32) -> f32 {
+/// As [`between`], of a track's peaks, relative to its loudest. Mastered music is near full scale throughout; the power
+/// brings its rise and fall out.
+pub(in crate::app) fn of_track(peaks: &[u8], from: f32, to: f32) -> f32 {
+    let loudest = peaks.iter().copied().max().unwrap_or(0).max(1);
     range(peaks.len(), from, to)
-        .and_then(|range| peaks[range].iter().copied().max())
-        .map_or(0.0, |peak| f32::from(peak) / 255.0)
+        .and_then(|range| {
+            // The mean of the peaks, since the largest of many is always near the loudest.
+            let count = range.len() as f32;
+            let sum: f32 = peaks[range].iter().map(|peak| f32::from(*peak)).sum();
+            (count > 0.0).then_some(sum / count)
+        })
+        .map_or(0.0, |mean| (mean / f32::from(loudest)).powf(2.0))
 }
 
 fn range(length: usize, from: f32, to: f32) -> Option<std::ops::Range<usize>> {
@@ -74,6 +80,8 @@ mod tests {
         check(1.0, 1.2, 0.0);
         check(-0.4, -0.1, 0.0);
         assert_eq!(between(&[], 0.0, 1.0), 0.0);
-        assert_eq!(between_bytes(&[0, 255, 51], 0.7, 1.0), 0.2);
+        assert_eq!(of_track(&[0, 200, 100], 0.4, 0.6), 1.0);
+        assert_eq!(of_track(&[0, 200, 100], 0.7, 1.0), 0.25);
+        assert_eq!(of_track(&[], 0.0, 1.0), 0.0);
     }
 }
