@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use eframe::egui::accesskit::Toggled;
 use eframe::egui::{self, Key, Modifiers};
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT, Queryable};
@@ -238,7 +239,7 @@ fn row(window: &Window, at: usize) -> Option<String> {
 
 fn selected_row(window: &Window) -> Option<String> {
     let mut rows = window.query_all_by_label_contains(", score ");
-    rows.find(|row| row.accesskit_node().is_selected() == Some(true))
+    rows.find(|row| row.accesskit_node().toggled() == Some(Toggled::True))
         .and_then(|row| row.accesskit_node().label())
 }
 
