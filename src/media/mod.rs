@@ -19,6 +19,8 @@ mod matroska_edit;
 mod mp4_edit;
 mod mux_picture;
 mod mux_sound;
+#[cfg(test)]
+mod odd_media;
 mod picture;
 mod pipeline;
 mod probe;

@@ -1,4 +1,5 @@
-//! The edit list of an MP4 file's sound.
+//! What GStreamer's MP4 muxer (1.22) leaves out: the edit list of the sound and
+//! the turn of the picture.
 //!
 //! AAC encoders put samples before the first one they are given and fill the
 //! last block; GStreamer's muxer presents both as sound, and the sound is late.
@@ -9,6 +10,8 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
+
+use super::probe::Orientation;
 
 /// Makes the sound of the file start `lead` samples in and last `frames`
 /// samples; both at `sample_rate`.
@@ -30,7 +33,7 @@ pub(super) fn trim_sound(path: &Path, lead: u64, frames: u64, sample_rate: u32) 
         }
         let track_header = Header::read(&mut file, &trak.body, Kind::Track)?;
         let media = find(&mut file, &trak.body, *b"mdia")?;
-        if !is_sound(&mut file, &media)? {
+        if handler(&mut file, &media)? != *b"soun" {
             longest = longest.max(track_header.duration);
             continue;
         }
@@ -45,6 +48,63 @@ pub(super) fn trim_sound(path: &Path, lead: u64, frames: u64, sample_rate: u32) 
     }
     movie_header.set_duration(&mut file, longest)?;
     file.flush()
+}
+
+/// Makes players turn the picture by `orientation`, by the matrix in its track
+/// header (ISO/IEC 14496-12, 8.3.2).
+///
+/// # Errors
+/// As [`trim_sound`].
+pub(super) fn turn_picture(path: &Path, orientation: Orientation) -> io::Result<()> {
+    let mut file = OpenOptions::new().read(true).write(true).open(path)?;
+    let length = file.metadata()?.len();
+    let moov = find(&mut file, &(0..length), *b"moov")?;
+    for trak in children(&mut file, &moov)? {
+        if trak.kind != *b"trak" {
+            continue;
+        }
+        let media = find(&mut file, &trak.body, *b"mdia")?;
+        if handler(&mut file, &media)? != *b"vide" {
+            continue;
+        }
+        let header = find(&mut file, &trak.body, *b"tkhd")?;
+        let width = f64::from(read_u32(&mut file, header.end - 8)?) / FIXED;
+        let height = f64::from(read_u32(&mut file, header.end - 4)?) / FIXED;
+        let matrix = matrix(orientation, width, height);
+        // The matrix lies before width and height, at the end of the header.
+        file.seek(SeekFrom::Start(header.end - 8 - matrix.len() as u64))?;
+        file.write_all(&matrix)?;
+    }
+    file.flush()
+}
+
+/// One, in the 16.16 numbers of a matrix.
+const FIXED: f64 = 65_536.0;
+
+/// The matrix that turns a picture of `width` x `height`: x' = ax + cy + tx,
+/// y' = bx + dy + ty, stored as a b u c d v tx ty w.
+fn matrix(orientation: Orientation, width: f64, height: f64) -> [u8; 36] {
+    let (mut a, mut b, c, d, mut tx, mut ty) = match orientation.clockwise {
+        90 => (0.0, 1.0, -1.0, 0.0, height, 0.0),
+        180 => (-1.0, 0.0, 0.0, -1.0, width, height),
+        270 => (0.0, -1.0, 1.0, 0.0, 0.0, width),
+        _ => (1.0, 0.0, 0.0, 1.0, 0.0, 0.0),
+    };
+    if orientation.mirrored {
+        // First x becomes width - x.
+        tx += a * width;
+        ty += b * width;
+        a = -a;
+        b = -b;
+    }
+    let mut bytes = [0; 36];
+    let fields = [a, b, 0.0, c, d, 0.0, tx, ty];
+    for (field, place) in fields.into_iter().zip(bytes.chunks_exact_mut(4)) {
+        place.copy_from_slice(&((field * FIXED) as i32).to_be_bytes());
+    }
+    // The last number has two bits before the point, not sixteen.
+    bytes[32..].copy_from_slice(&(1u32 << 30).to_be_bytes());
+    bytes
 }
 
 /// Where a box's content lies in the file.
@@ -113,10 +173,11 @@ fn find(file: &mut File, body: &Body, kind: [u8; 4]) -> io::Result<Body> {
         .ok_or_else(|| unexpected(&format!("no box {}", String::from_utf8_lossy(&kind))))
 }
 
-fn is_sound(file: &mut File, media: &Body) -> io::Result<bool> {
+/// The kind of a track: `soun`, `vide`.
+fn handler(file: &mut File, media: &Body) -> io::Result<[u8; 4]> {
     let handler = find(file, media, *b"hdlr")?;
-    // Version and flags, then a reserved word, then the kind of the track.
-    Ok(read_u32(file, handler.start + 8)?.to_be_bytes() == *b"soun")
+    // Version and flags, then a reserved word, then the kind.
+    Ok(read_u32(file, handler.start + 8)?.to_be_bytes())
 }
 
 /// Which header: their fields lie differently.
@@ -182,4 +243,43 @@ fn set_edit(file: &mut File, list: &Body, duration: u64, media_time: u64) -> io:
     let entry = list.start + 8;
     write_number(file, entry, long, duration)?;
     write_number(file, entry + number, long, media_time)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn matrices_move_the_corners_where_they_belong() {
+        let check = |clockwise: u32, mirrored: bool, expected: (f64, f64)| {
+            let bytes = matrix(Orientation { clockwise, mirrored }, 160.0, 120.0);
+            let field = |at: usize| {
+                let bytes = [
+                    bytes[at * 4],
+                    bytes[at * 4 + 1],
+                    bytes[at * 4 + 2],
+                    bytes[at * 4 + 3],
+                ];
+                f64::from(i32::from_be_bytes(bytes)) / FIXED
+            };
+            // The corner that is stored at (160, 0).
+            let shown = (160.0 * field(0) + field(6), 160.0 * field(1) + field(7));
+            assert_eq!(shown, expected, "{clockwise} {mirrored}");
+        };
+        check(0, false, (160.0, 0.0));
+        check(90, false, (120.0, 160.0));
+        check(180, false, (0.0, 120.0));
+        check(270, false, (0.0, 0.0));
+        check(0, true, (0.0, 0.0));
+        check(90, true, (120.0, 0.0));
+    }
+
+    #[test]
+    fn other_files_are_refused() {
+        let mut file = tempfile::NamedTempFile::new().expect("temporary file");
+        file.write_all(b"no boxes in here, just a line of text")
+            .expect("write");
+        assert!(trim_sound(file.path(), 1024, 44_100, 44_100).is_err());
+        assert!(turn_picture(file.path(), Orientation::default()).is_err());
+    }
 }

@@ -33,6 +33,8 @@ pub(super) struct PictureTrack {
 
 struct Shared {
     fate: Picture,
+    /// How players must turn what was written.
+    turn: Orientation,
     failure: Option<Error>,
 }
 
@@ -78,6 +80,7 @@ impl PictureTrack {
         };
         let shared = Arc::new(Mutex::new(Shared {
             fate: Picture::None,
+            turn: Orientation::default(),
             failure: None,
         }));
         let track = Self {
@@ -94,7 +97,10 @@ impl PictureTrack {
                 return;
             };
             match plan.connect(&bin, pad, &caps) {
-                Ok(fate) => shared.fate = fate,
+                Ok((fate, turn)) => {
+                    shared.fate = fate;
+                    shared.turn = turn;
+                }
                 Err(failure) => shared.failure = Some(failure),
             }
         });
@@ -104,6 +110,11 @@ impl PictureTrack {
     /// What became of the picture.
     pub(super) fn fate(&self) -> Picture {
         lock(&self.shared).fate
+    }
+
+    /// How players must turn what was written: GStreamer's muxers do not say it.
+    pub(super) fn turn(&self) -> Orientation {
+        lock(&self.shared).turn
     }
 
     /// Why the picture could not be connected.
@@ -144,21 +155,27 @@ fn bitrate(info: &MediaInfo) -> u32 {
 
 impl Plan {
     /// Puts between `pad` and the muxer what the stream needs.
-    fn connect(&self, bin: &gst::Pipeline, pad: &gst::Pad, caps: &gst::Caps) -> Result<Picture> {
-        let upright = Orientation::of(&source::pad_tags(pad)) == Orientation::default();
-        // GStreamer's Matroska muxer cannot say that a picture is to be turned.
-        let keeps_orientation = upright || self.container == Container::Mp4;
-        let (row, fate) = if !keeps_orientation {
-            (self.encoding()?, Picture::Encoded)
+    fn connect(
+        &self,
+        bin: &gst::Pipeline,
+        pad: &gst::Pad,
+        caps: &gst::Caps,
+    ) -> Result<(Picture, Orientation)> {
+        let turn = Orientation::of(&source::pad_tags(pad));
+        let upright = Orientation::default();
+        // In Matroska GStreamer can neither write nor read a turn.
+        let keeps_turn = turn == upright || self.container == Container::Mp4;
+        let (row, fate, turn) = if !keeps_turn {
+            (self.encoding()?, Picture::Encoded, upright)
         } else if caps.is_subset(&self.accepted) {
-            (Vec::new(), Picture::Copied)
+            (Vec::new(), Picture::Copied, turn)
         } else if let Some(parser) = self.parser(caps) {
-            (vec![elements::make(parser)?], Picture::Copied)
+            (vec![elements::make(parser)?], Picture::Copied, turn)
         } else {
-            (self.encoding()?, Picture::Encoded)
+            (self.encoding()?, Picture::Encoded, upright)
         };
         self.link(bin, pad, row)?;
-        Ok(fate)
+        Ok((fate, turn))
     }
 
     /// A parser that turns `caps` into something the muxer takes.

@@ -19,12 +19,18 @@ use crate::jobs::Monitor;
 
 /// How long a pipeline may stand still before it is given up.
 const STALL: Duration = Duration::from_secs(20);
+/// How long after the last progress a pipeline is asked whether anything in it
+/// still runs. parsebin (1.22) swallows the error of a demuxer that gives up
+/// while it is being plugged, and then nobody says anything.
+const SILENCE: Duration = Duration::from_secs(1);
 /// How long one wait lasts before cancel and stall are looked at again.
 pub(super) const SLICE: gst::ClockTime = gst::ClockTime::from_mseconds(100);
 /// Name of the message that a source posts when the file lacks the stream that
 /// was asked for.
 pub(super) const NO_STREAM: &str = "undertone-no-such-stream";
 
+/// What is wrong with a file that is none of ours.
+pub(super) const NOT_MEDIA: &str = "is not a video or sound file that can be read; choose another file";
 /// What is wrong with an encrypted file.
 pub(super) const ENCRYPTED: &str =
     "is encrypted or copy-protected and cannot be read; choose an unprotected copy";
@@ -181,9 +187,19 @@ impl Pipeline {
         }
     }
 
-    /// Fails when nothing moved for too long.
+    /// Fails when nothing moved for too long, or nothing ever will.
     pub(super) fn check_stall(&self) -> Result<()> {
-        if self.last_progress.elapsed() < STALL {
+        let still = self.last_progress.elapsed();
+        if still < SILENCE {
+            return Ok(());
+        }
+        if self.is_dead() {
+            return Err(Error::input(
+                &self.path,
+                "is damaged or cut short (no stream in it can be read); try a fresh copy of it",
+            ));
+        }
+        if still < STALL {
             return Ok(());
         }
         Err(Error::input(
@@ -193,6 +209,17 @@ impl Pipeline {
                 STALL.as_secs()
             ),
         ))
+    }
+
+    /// Whether no element has a thread that could still bring data.
+    fn is_dead(&self) -> bool {
+        let runs = |element: gst::Element| {
+            element
+                .pads()
+                .iter()
+                .any(|pad| pad.task_state() == gst::TaskState::Started)
+        };
+        !self.inner.iterate_recurse().into_iter().flatten().any(runs)
     }
 
     /// Flushes and moves to `position`; false where the stream cannot seek.
@@ -345,10 +372,7 @@ fn explain(path: &Path, source: &glib::Error) -> Error {
 
 /// The sentence for a file that is none of ours.
 pub(super) fn not_media(path: &Path) -> Error {
-    Error::input(
-        path,
-        "is not a video or sound file that can be read; choose another file",
-    )
+    Error::input(path, NOT_MEDIA)
 }
 
 /// The sentence for an encrypted file.
@@ -386,6 +410,14 @@ pub(super) fn missing_reader(path: &Path, caps: &str, words: &str) -> Error {
         );
     }
     let media_type = caps.split(',').next().unwrap_or_default().trim();
+    // Matroska names codecs that GStreamer has no caps for.
+    let media_type = caps
+        .split_once("codec-id=(string)")
+        .and_then(|(_, codec)| codec.split([',', ';']).next())
+        .map_or_else(
+            || media_type.to_owned(),
+            |codec| format!("{media_type} ({codec})"),
+        );
     if media_type.contains("cenc") || media_type.contains("-enc") {
         return encrypted(path);
     }

@@ -1,6 +1,7 @@
 //! A video with new sound: the picture's packets copied where the container
 //! allows, the sound encoded once.
 
+use std::io;
 use std::path::Path;
 
 use gstreamer as gst;
@@ -8,7 +9,7 @@ use gstreamer as gst;
 use super::mux_picture::PictureTrack;
 use super::mux_sound::SoundTrack;
 use super::pipeline::{News, Pipeline};
-use super::probe::probe;
+use super::probe::{Orientation, probe};
 use super::source::with_location;
 use super::{AudioFormat, WavWriter, elements, matroska_edit, mp4_edit};
 use crate::error::{Error, Result};
@@ -150,14 +151,31 @@ pub fn remux(video: &Path, sound: Box<dyn MixedSound>, out: &Path, monitor: &Mon
         monitor.progress("Writing the video", Some(written as f32 / frames.max(1) as f32));
     }
     drop(pipeline);
+    // A cancel that came with the end still counts.
+    monitor.check()?;
 
-    match container {
-        Container::Mp4 => mp4_edit::trim_sound(target.path(), track.lead(), frames, track.sample_rate()),
-        _ => matroska_edit::set_length(target.path(), frames as f64 / f64::from(track.sample_rate())),
-    }
-    .map_err(|source| Error::io(out, "write", source))?;
+    let turn = picture.as_ref().map(PictureTrack::turn).unwrap_or_default();
+    complete(target.path(), container, &track, frames, turn)
+        .map_err(|source| Error::io(out, "write", source))?;
     target.commit()?;
     Ok(picture.map_or(Picture::None, |picture| picture.fate()))
+}
+
+/// Adds to a finished file what GStreamer's muxers leave out or get wrong.
+fn complete(
+    path: &Path,
+    container: Container,
+    sound: &SoundTrack,
+    frames: u64,
+    turn: Orientation,
+) -> io::Result<()> {
+    if container != Container::Mp4 {
+        return matroska_edit::set_length(path, frames as f64 / f64::from(sound.sample_rate()));
+    }
+    if turn != Orientation::default() {
+        mp4_edit::turn_picture(path, turn)?;
+    }
+    mp4_edit::trim_sound(path, sound.lead(), frames, sound.sample_rate())
 }
 
 /// Whether both names lead to one file.

@@ -327,44 +327,20 @@ pub(super) fn pad_tags(pad: &gst::Pad) -> Vec<gst::TagList> {
 /// none. `parsebin` adds all pads before the first packet flows, so a packet
 /// without a linked pad means that there is none.
 fn link_first(parse: &gst::Element, entry: &gst::Element, kind: Kind) {
-    let linked = Arc::new(AtomicBool::new(false));
-    let locked = Arc::new(AtomicBool::new(false));
-    let protected = Arc::clone(&locked);
+    let seen = Arc::new(Seen::default());
+    let unknown = Arc::clone(&seen);
     parse.connect("unknown-type", false, move |values| {
-        if let Some(Ok(caps)) = values.get(2).map(glib::Value::get::<gst::Caps>)
-            && is_encrypted(&caps)
-        {
-            protected.store(true, Ordering::SeqCst);
+        if let Some(Ok(caps)) = values.get(2).map(glib::Value::get::<gst::Caps>) {
+            unknown.note(&caps);
         }
         None
     });
     let entry = entry.clone();
     parse.connect_pad_added(move |parse, pad| {
         let caps = pad.current_caps().unwrap_or_else(|| pad.query_caps(None));
-        if is_encrypted(&caps) {
-            locked.store(true, Ordering::SeqCst);
-        }
-        if Kind::of(&caps) != kind || linked.swap(true, Ordering::SeqCst) {
-            let linked = Arc::clone(&linked);
-            let locked = Arc::clone(&locked);
-            let parse = parse.downgrade();
-            let packets = gst::PadProbeType::BUFFER
-                | gst::PadProbeType::BUFFER_LIST
-                | gst::PadProbeType::EVENT_DOWNSTREAM;
-            pad.add_probe(packets, move |_, info| {
-                let flows = info
-                    .event()
-                    .is_none_or(|event| event.type_() == gst::EventType::Eos);
-                if !flows {
-                    return gst::PadProbeReturn::Ok;
-                }
-                if !linked.load(Ordering::SeqCst)
-                    && let Some(parse) = parse.upgrade()
-                {
-                    report_no_stream(&parse, kind, locked.load(Ordering::SeqCst));
-                }
-                gst::PadProbeReturn::Remove
-            });
+        seen.note(&caps);
+        if Kind::of(&caps) != kind || seen.linked.swap(true, Ordering::SeqCst) {
+            report_at_first_packet(parse, pad, kind, &seen);
             return;
         }
         entry.set_locked_state(false);
@@ -377,10 +353,55 @@ fn link_first(parse: &gst::Element, entry: &gst::Element, kind: Kind) {
     });
 }
 
+/// What the streams of a file have shown so far.
+#[derive(Default)]
+struct Seen {
+    /// A stream is linked.
+    linked: AtomicBool,
+    /// One is copy-protected.
+    encrypted: AtomicBool,
+    /// One is picture or sound.
+    media: AtomicBool,
+}
+
+impl Seen {
+    fn note(&self, caps: &gst::CapsRef) {
+        if is_encrypted(caps) {
+            self.encrypted.store(true, Ordering::SeqCst);
+        }
+        if Kind::of(caps) != Kind::Other {
+            self.media.store(true, Ordering::SeqCst);
+        }
+    }
+}
+
+/// Waits for the first packet of a stream that is not used, and says on the bus
+/// if none is.
+fn report_at_first_packet(parse: &gst::Element, pad: &gst::Pad, kind: Kind, seen: &Arc<Seen>) {
+    let packets =
+        gst::PadProbeType::BUFFER | gst::PadProbeType::BUFFER_LIST | gst::PadProbeType::EVENT_DOWNSTREAM;
+    let (parse, seen) = (parse.downgrade(), Arc::clone(seen));
+    pad.add_probe(packets, move |_, info| {
+        let flows = info
+            .event()
+            .is_none_or(|event| event.type_() == gst::EventType::Eos);
+        if !flows {
+            return gst::PadProbeReturn::Ok;
+        }
+        if !seen.linked.load(Ordering::SeqCst)
+            && let Some(parse) = parse.upgrade()
+        {
+            report_no_stream(&parse, kind, &seen);
+        }
+        gst::PadProbeReturn::Remove
+    });
+}
+
 /// Says on the bus that the file has no stream of `kind`.
-fn report_no_stream(parse: &gst::Element, kind: Kind, encrypted: bool) {
+fn report_no_stream(parse: &gst::Element, kind: Kind, seen: &Seen) {
     let problem = match kind {
-        _ if encrypted => pipeline::ENCRYPTED,
+        _ if seen.encrypted.load(Ordering::SeqCst) => pipeline::ENCRYPTED,
+        _ if !seen.media.load(Ordering::SeqCst) => pipeline::NOT_MEDIA,
         Kind::Picture => "has no picture; choose a video",
         Kind::Sound | Kind::Other => "has no sound; choose a file with sound",
     };

@@ -141,7 +141,11 @@ fn blocks(duration_s: f64, sample_rate: u32) -> (u64, u64) {
 /// Runs the pipeline of `description`, whose element [`LAST`] gives the bytes of
 /// the file.
 pub(super) fn write_pipeline(description: &str, path: &Path) -> Result<()> {
-    let mut pipeline = Pipeline::parse(description, path)?;
+    run_to_file(Pipeline::parse(description, path)?, path)
+}
+
+/// Runs a pipeline whose element [`LAST`] gives the bytes of the file.
+pub(super) fn run_to_file(mut pipeline: Pipeline, path: &Path) -> Result<()> {
     let last = pipeline.element(LAST)?;
     let sink = with_location("filesink", path)?;
     pipeline.append(&last, &sink)?;
