@@ -9,6 +9,8 @@
 //! pipeline goes through one `pipeline`, where the bus is watched, waits end
 //! and GStreamer's errors become sentences.
 
+#[cfg(test)]
+mod bad_media;
 mod decode_audio;
 mod decode_video;
 mod elements;
@@ -36,6 +38,10 @@ pub use follow::{VideoFollower, VideoFrame};
 pub use probe::{AudioStream, MediaInfo, Tags, VideoStream, probe};
 pub use remux::{Container, MixedSound, Picture, remux};
 
+use std::sync::Once;
+
+use gstreamer::glib;
+
 use crate::error::{Error, ErrorKind, Result};
 
 /// Starts GStreamer once; cheap afterwards. Every function here calls it.
@@ -43,6 +49,8 @@ use crate::error::{Error, ErrorKind, Result};
 /// # Errors
 /// When GStreamer cannot start.
 pub fn init() -> Result<()> {
+    static LOG: Once = Once::new();
+    LOG.call_once(|| glib::log_set_writer_func(log_quietly));
     gstreamer::init().map_err(|source| {
         Error::new(
             ErrorKind::MissingPlugin,
@@ -59,4 +67,19 @@ pub fn init() -> Result<()> {
 pub fn version() -> String {
     let (major, minor, micro, _) = gstreamer::version();
     format!("{major}.{minor}.{micro}")
+}
+
+/// What GLib and GStreamer would print on stderr goes to our log: with damaged
+/// files they complain about their own code, in words that help nobody.
+fn log_quietly(level: glib::LogLevel, fields: &[glib::LogField<'_>]) -> glib::LogWriterOutput {
+    let field = |key: &str| {
+        fields
+            .iter()
+            .find(|field| field.key() == key)
+            .and_then(glib::LogField::value_str)
+            .unwrap_or_default()
+    };
+    let (domain, message) = (field("GLIB_DOMAIN"), field("MESSAGE"));
+    tracing::debug!(?level, domain, message, "GLib");
+    glib::LogWriterOutput::Handled
 }

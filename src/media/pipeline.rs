@@ -25,9 +25,9 @@ const STALL: Duration = Duration::from_secs(20);
 const SILENCE: Duration = Duration::from_secs(1);
 /// How long one wait lasts before cancel and stall are looked at again.
 pub(super) const SLICE: gst::ClockTime = gst::ClockTime::from_mseconds(100);
-/// Name of the message that a source posts when the file lacks the stream that
-/// was asked for.
-pub(super) const NO_STREAM: &str = "undertone-no-such-stream";
+/// Name of the message that a source posts when the file is of no use to it,
+/// because it lacks the stream that was asked for.
+pub(super) const UNUSABLE: &str = "undertone-unusable";
 
 /// What is wrong with a file that is none of ours.
 pub(super) const NOT_MEDIA: &str = "is not a video or sound file that can be read; choose another file";
@@ -263,7 +263,7 @@ impl Pipeline {
                 MessageView::AsyncDone(_) => return Ok(Some(News::Ready)),
                 MessageView::Application(application) => {
                     if let Some(structure) = application.structure()
-                        && structure.name() == NO_STREAM
+                        && structure.name() == UNUSABLE
                     {
                         return Err(Error::input(
                             &self.path,

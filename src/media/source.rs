@@ -8,7 +8,7 @@
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use gst::glib;
 use gst::prelude::*;
@@ -343,6 +343,7 @@ fn link_first(parse: &gst::Element, entry: &gst::Element, kind: Kind) {
             report_at_first_packet(parse, pad, kind, &seen);
             return;
         }
+        report_empty_packets(parse, pad);
         entry.set_locked_state(false);
         let joined = entry
             .static_pad("sink")
@@ -397,6 +398,28 @@ fn report_at_first_packet(parse: &gst::Element, pad: &gst::Pad, kind: Kind, seen
     });
 }
 
+/// Says on the bus when a demuxer hands out nothing but empty packets, as
+/// wavparse (1.22) does for ever behind a last chunk that is cut short.
+fn report_empty_packets(parse: &gst::Element, pad: &gst::Pad) {
+    const TOO_MANY: u32 = 1000;
+    let parse = parse.downgrade();
+    let empty = AtomicU32::new(0);
+    pad.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
+        if info.buffer().is_some_and(|buffer| buffer.size() > 0) {
+            empty.store(0, Ordering::Relaxed);
+        } else if empty.fetch_add(1, Ordering::Relaxed) == TOO_MANY
+            && let Some(parse) = parse.upgrade()
+        {
+            report(
+                &parse,
+                "is damaged or cut short (its packets are empty); try a fresh copy of it",
+            );
+            return gst::PadProbeReturn::Remove;
+        }
+        gst::PadProbeReturn::Ok
+    });
+}
+
 /// Says on the bus that the file has no stream of `kind`.
 fn report_no_stream(parse: &gst::Element, kind: Kind, seen: &Seen) {
     let problem = match kind {
@@ -405,7 +428,12 @@ fn report_no_stream(parse: &gst::Element, kind: Kind, seen: &Seen) {
         Kind::Picture => "has no picture; choose a video",
         Kind::Sound | Kind::Other => "has no sound; choose a file with sound",
     };
-    let structure = gst::Structure::builder(pipeline::NO_STREAM)
+    report(parse, problem);
+}
+
+/// Ends the pipeline's use of the file with `problem`.
+fn report(parse: &gst::Element, problem: &str) {
+    let structure = gst::Structure::builder(pipeline::UNUSABLE)
         .field("problem", problem)
         .build();
     // Without a bus nobody waits for the answer.
