@@ -734,7 +734,7 @@ fn usage_and_help() {
         .output()
         .expect("the program runs");
     refused(&window, &["no-such-file.mp4"]);
-    refused(&run!(home.path(), "models"), &[]);
+    refused(&run!(home.path(), "models"), &["a command is missing"]);
     let doctor = run!(home.path(), "doctor", "--json");
     let checks = answer(&doctor, 0);
     assert!(

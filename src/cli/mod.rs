@@ -132,7 +132,13 @@ fn refuse(error: &clap::Error) -> u8 {
     if !error.use_stderr() {
         return console::print(&error.render().to_string()).map_or_else(|error| fail(&error), |()| 0);
     }
-    console::complain(&usage_sentence(&error.render().to_string()));
+    // What clap has to say about a missing command is its whole help.
+    let sentence = if error.kind() == clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        "a command is missing; see undertone --help".to_owned()
+    } else {
+        usage_sentence(&error.render().to_string())
+    };
+    console::complain(&sentence);
     2
 }
 

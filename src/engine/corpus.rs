@@ -258,6 +258,7 @@ pub struct ImportRequest {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ImportReport {
     /// The file that was written, unless no video was found.
+    #[serde(serialize_with = "crate::files::serialize_path")]
     pub corpus: PathBuf,
     /// Training items found.
     pub train: usize,

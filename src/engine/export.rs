@@ -42,6 +42,7 @@ pub struct ExportRequest {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ExportReport {
     /// The file.
+    #[serde(serialize_with = "crate::files::serialize_path")]
     pub out: PathBuf,
     /// "copied", "encoded" or "none".
     pub picture: String,

@@ -153,6 +153,7 @@ pub struct EpochReport {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct FineTuneReport {
     /// The pack's folder.
+    #[serde(serialize_with = "crate::files::serialize_path")]
     pub pack: PathBuf,
     /// The curves.
     pub epochs: Vec<EpochReport>,

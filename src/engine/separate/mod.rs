@@ -72,8 +72,10 @@ pub struct Stems {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct StemFiles {
     /// Voice-over, WAV 44.1 kHz stereo.
+    #[serde(serialize_with = "crate::files::serialize_path")]
     pub voice: PathBuf,
     /// Accompaniment, WAV 44.1 kHz stereo.
+    #[serde(serialize_with = "crate::files::serialize_path")]
     pub bgm: PathBuf,
     /// Length in seconds.
     pub duration_s: f64,
