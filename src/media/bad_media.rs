@@ -110,9 +110,9 @@ fn replaced(bytes: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
     bytes
 }
 
-fn boxed(kind: &[u8; 4], content: &[u8]) -> Vec<u8> {
+fn boxed(kind: [u8; 4], content: &[u8]) -> Vec<u8> {
     let mut bytes = (content.len() as u32 + 8).to_be_bytes().to_vec();
-    bytes.extend_from_slice(kind);
+    bytes.extend_from_slice(&kind);
     bytes.extend_from_slice(content);
     bytes
 }
@@ -131,11 +131,11 @@ fn locked(mp4: &[u8]) -> Vec<u8> {
     let mut key = vec![0, 0, 0, 0, 0, 0, 1, 8];
     key.extend([7; 16]);
     let protection = [
-        boxed(b"frma", b"avc1"),
-        boxed(b"schm", b"\0\0\0\0cenc\0\x01\0\0"),
-        boxed(b"schi", &boxed(b"tenc", &key)),
+        boxed(*b"frma", b"avc1"),
+        boxed(*b"schm", b"\0\0\0\0cenc\0\x01\0\0"),
+        boxed(*b"schi", &boxed(*b"tenc", &key)),
     ];
-    let protection = boxed(b"sinf", &protection.concat());
+    let protection = boxed(*b"sinf", &protection.concat());
     let mut bytes = mp4.to_vec();
     bytes[entry..entry + 4].copy_from_slice(b"encv");
     for at in [entry]
@@ -216,7 +216,7 @@ fn names_need_no_unicode_and_pipes_are_refused() -> Result<()> {
     assert_eq!(read_all(&strange), [true; 3]);
     let out = folder.0.path().join(OsStr::from_bytes(b"\xff\xfe.webm"));
     assert_eq!(
-        remux(&strange, tone(48_000), &out, &Monitor::silent())?,
+        remux(&strange, Box::new(tone(48_000)), &out, &Monitor::silent())?,
         Picture::Copied
     );
     assert_eq!(read_all(&out), [true; 3]);
@@ -235,7 +235,7 @@ fn a_file_without_permission_says_so() {
 
     let folder = Folder::new();
     let path = folder.media("a.webm");
-    fs::set_permissions(&path, fs::Permissions::from_mode(0)).expect("permissions");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o000)).expect("permissions");
     if fs::File::open(&path).is_ok() {
         eprintln!("skipped: this user may read everything");
         return;
@@ -365,12 +365,12 @@ impl MixedSound for Tone {
     }
 }
 
-fn tone(frames: u64) -> Box<Tone> {
-    Box::new(Tone {
+fn tone(frames: u64) -> Tone {
+    Tone {
         frames,
         fail_at: None,
         cancel_at: None,
-    })
+    }
 }
 
 #[test]
@@ -401,13 +401,24 @@ fn a_failed_export_leaves_nothing() {
     assert_eq!(fs::read(&old).expect("read"), b"what was there before");
     assert_eq!(folder.names(), ["a.webm", "old.mkv"]);
 
-    let error = remux(&video, tone(1), &video, &Monitor::silent()).expect_err("the source");
+    let error = remux(&video, Box::new(tone(1)), &video, &Monitor::silent()).expect_err("the source");
     assert!(error.to_string().contains("is the video itself"), "{error}");
-    let error =
-        remux(&video, tone(1), &folder.at("no/such/out.mkv"), &Monitor::silent()).expect_err("no folder");
+    let error = remux(
+        &video,
+        Box::new(tone(1)),
+        &folder.at("no/such/out.mkv"),
+        &Monitor::silent(),
+    )
+    .expect_err("no folder");
     assert_eq!(error.kind(), ErrorKind::Io, "{error}");
     let text = folder.with("a.txt", b"no film");
-    let error = remux(&text, tone(1), &folder.at("out.mkv"), &Monitor::silent()).expect_err("no film");
+    let error = remux(
+        &text,
+        Box::new(tone(1)),
+        &folder.at("out.mkv"),
+        &Monitor::silent(),
+    )
+    .expect_err("no film");
     check_sentence(&error, &text);
     assert_eq!(folder.names(), ["a.txt", "a.webm", "old.mkv"]);
 }
