@@ -272,7 +272,7 @@ fn cancel_leaves_an_existing_file_as_it_was() {
     let request = desk.request(&video, "out.webm");
     std::fs::write(&request.out, "mine").expect("a file");
     let before = desk.listing();
-    for stop_at in [0.0f32, 0.3, 0.8, 0.905] {
+    for stop_at in [0.0f32, 0.3, 0.8, 0.905, 1.0] {
         let cancel = CancelToken::default();
         let token = cancel.clone();
         let monitor = Monitor::new(cancel, move |report| {

@@ -151,6 +151,7 @@ pub fn remux(video: &Path, sound: Box<dyn MixedSound>, out: &Path, monitor: &Mon
         monitor.progress("Writing the video", Some(written as f32 / frames.max(1) as f32));
     }
     drop(pipeline);
+    monitor.progress("Writing the video", Some(1.0));
     // A cancel that came with the end still counts.
     monitor.check()?;
 
