@@ -4,7 +4,7 @@ use candle_core::{Device, Tensor};
 
 use super::batch_norm::{BatchNorm, per_channel};
 use super::composed;
-use super::cpu::Packed;
+use super::cpu::{Packed, Trained};
 use super::geometry::Geometry;
 use crate::error::Result;
 
@@ -122,7 +122,12 @@ impl Conv {
             }
             Weights::Plain(weight, bias, None) => (weight.clone(), bias.clone()),
         };
-        let mut y = composed::convolve(x, &weight, &self.geometry)?;
+        let mut y = match x.device() {
+            Device::Cpu => x
+                .contiguous()?
+                .apply_op2(&weight.contiguous()?, Trained(self.geometry))?,
+            _ => composed::convolve(x, &weight, &self.geometry)?,
+        };
         if let Some(bias) = bias {
             y = y.broadcast_add(&per_channel(&bias, 5)?)?;
         }

@@ -19,11 +19,20 @@ pub(super) struct Axis {
 }
 
 impl Axis {
-    pub(super) fn new(geometry: &Geometry, axis: usize) -> Self {
-        let stride = geometry.stride[axis];
-        let positions: Vec<(usize, isize)> = (0..geometry.kernel[axis])
-            .map(|tap| {
-                let position = (tap * geometry.dilation[axis]) as isize - geometry.padding[axis].0 as isize;
+    /// Of a convolution with `geometry`, along axis 0, 1 or 2.
+    pub(super) fn of(geometry: &Geometry, axis: usize) -> Self {
+        let positions: Vec<isize> = (0..geometry.kernel[axis])
+            .map(|tap| (tap * geometry.dilation[axis]) as isize - geometry.padding[axis].0 as isize)
+            .collect();
+        Self::new(geometry.stride[axis], &positions)
+    }
+
+    /// `positions` are those of the samples that the first output sees, tap by tap; output o sees those `stride` o
+    /// further on.
+    pub(super) fn new(stride: usize, positions: &[isize]) -> Self {
+        let positions: Vec<(usize, isize)> = positions
+            .iter()
+            .map(|position| {
                 let phase = position.rem_euclid(stride as isize) as usize;
                 (phase, position.div_euclid(stride as isize))
             })

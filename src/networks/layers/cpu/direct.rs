@@ -30,7 +30,6 @@ pub(super) struct Epilogue<'a> {
 /// A convolution with packed weights.
 #[derive(Debug)]
 pub(super) struct Direct {
-    geometry: Geometry,
     axes: [Axis; 3],
     inputs: usize,
     outputs: usize,
@@ -42,9 +41,15 @@ pub(super) struct Direct {
 
 impl Direct {
     /// Packs `weights` [O, C, kt, kh, kw].
-    pub(super) fn new(weights: &[f32], inputs: usize, outputs: usize, geometry: Geometry) -> Self {
+    pub(super) fn new(weights: &[f32], inputs: usize, outputs: usize, geometry: &Geometry) -> Self {
+        let axes = std::array::from_fn(|axis| Axis::of(geometry, axis));
+        Self::along(weights, inputs, outputs, axes)
+    }
+
+    /// Packs `weights` [O, C, kt, kh, kw] of a convolution along these axes.
+    pub(super) fn along(weights: &[f32], inputs: usize, outputs: usize, axes: [Axis; 3]) -> Self {
         let height = block_height(outputs);
-        let depth = inputs * geometry.kernel.iter().product::<usize>();
+        let depth = inputs * taps(&axes);
         let mut packed = vec![0.0; outputs.next_multiple_of(height) * depth];
         for (output, row) in weights.chunks_exact(depth).enumerate() {
             let block = &mut packed[output / height * depth * height..][..depth * height];
@@ -53,8 +58,7 @@ impl Direct {
             }
         }
         Self {
-            geometry,
-            axes: std::array::from_fn(|axis| Axis::new(&geometry, axis)),
+            axes,
             inputs,
             outputs,
             height,
@@ -62,35 +66,15 @@ impl Direct {
         }
     }
 
-    /// Input channels.
-    pub(super) fn inputs(&self) -> usize {
-        self.inputs
-    }
-
-    /// Output channels.
-    pub(super) fn outputs(&self) -> usize {
-        self.outputs
-    }
-
-    /// Kernel, stride, dilation and padding.
-    pub(super) fn geometry(&self) -> &Geometry {
-        &self.geometry
-    }
-
-    fn taps(&self) -> usize {
-        self.geometry.kernel.iter().product()
-    }
-
     /// Blocks of weights.
     fn blocks(&self) -> usize {
         self.outputs.div_ceil(self.height)
     }
 
-    /// The weights as they were before they were packed, and their shape [O, C, kt, kh, kw].
-    pub(super) fn unpack(&self) -> ([usize; 5], Vec<f32>) {
-        let [time, height, width] = self.geometry.kernel;
-        let depth = self.inputs * time * height * width;
-        let weights = (0..self.outputs)
+    /// The weights [O, C, kt, kh, kw] as they were before they were packed.
+    pub(super) fn unpack(&self) -> Vec<f32> {
+        let depth = self.inputs * taps(&self.axes);
+        (0..self.outputs)
             .flat_map(|output| {
                 let block = &self.weights[output / self.height * depth * self.height..];
                 block[output % self.height..]
@@ -99,8 +83,7 @@ impl Direct {
                     .take(depth)
             })
             .copied()
-            .collect();
-        ([self.outputs, self.inputs, time, height, width], weights)
+            .collect()
     }
 
     /// Runs on `x` [N, C, T, H, W] of these sizes into [N, O, T', H', W'] of `output`'s.
@@ -116,7 +99,7 @@ impl Direct {
         let task = Task {
             axes: &self.axes,
             inputs: self.inputs,
-            taps: self.taps(),
+            taps: taps(&self.axes),
             weights: self.weights.len(),
             blocks: self.blocks(),
             batch,
@@ -164,6 +147,10 @@ impl Direct {
         });
         y
     }
+}
+
+fn taps(axes: &[Axis; 3]) -> usize {
+    axes.iter().map(|axis| axis.taps.len()).product()
 }
 
 /// Buffers that a thread uses for job after job.
@@ -233,7 +220,7 @@ impl SimdOp for Run<'_, '_> {
 
         let columns = ((frames - 1) * high + rows - 1) * wide + width;
         let stride = columns + SLACK;
-        let (taps, height) = (layer.taps(), layer.height);
+        let (taps, height) = (taps(&layer.axes), layer.height);
         let block = layer.inputs * taps * height;
         let parts = layer.inputs.div_ceil(channels);
         let blocks = job.block..layer.blocks().min(job.block + job.plan.blocks);
@@ -388,6 +375,6 @@ impl Job<'_> {
 
 /// max(x, floor) that lets NaN through, as PyTorch's ReLU does.
 #[inline(always)]
-fn at_least(x: f32, floor: f32) -> f32 {
+pub(super) fn at_least(x: f32, floor: f32) -> f32 {
     if x < floor { floor } else { x }
 }

@@ -1,19 +1,28 @@
 //! Convolution on the CPU: weights packed once, everything that follows done in the same pass, all in safe code on top of
 //! `rten-simd`, which compiles it for AVX-512, AVX2 and NEON and chooses when the program runs.
 //!
-//! Which algorithm for which shape: [`direct`] for all of them. What was tried and lost: candle's own convolution, which
-//! writes the im2col matrix to memory (22 s for SlowFast at full width where this takes under 2 s, on two busy cores),
-//! and virtual im2col on `rten-gemm`, which gathers samples one by one: it pays for itself from some hundred output
-//! channels on, and SlowFast's fast pathway has 8 to 64.
+//! Which algorithm for which shape:
+//! - 3 x 3 of stride 1 between at least 32 channels: [`winograd`].
+//! - All others: [`direct`]. Pointwise convolutions and connected layers are its special case without a halo.
+//!
+//! What was tried and lost, in processor time of one core with AVX-512 for SlowFast's 8 x 64 x 56 x 56, 3 x 3 to 64
+//! channels: candle's own convolution, which writes the im2col matrix to memory (120 ms); virtual im2col on a GEMM library,
+//! which gathers samples one by one and pays for that from some hundred output channels on, where SlowFast's fast
+//! pathway has 8 to 64 (about 30 ms); [`direct`] (19 ms); [`winograd`] (12 ms).
 
 mod axis;
+mod backward;
 mod direct;
 mod microkernel;
 mod plan;
+mod trained;
+mod winograd;
 
 use candle_core::{CpuStorage, CustomOp1, CustomOp2, Device, Layout, Shape, Tensor};
 
 use self::direct::{Direct, Epilogue};
+pub(super) use self::trained::Trained;
+use self::winograd::Winograd;
 use super::geometry::Geometry;
 use super::storage::contiguous;
 use crate::error::Result;
@@ -21,8 +30,18 @@ use crate::error::Result;
 /// Weights and bias of a convolution, packed for the CPU.
 #[derive(Debug)]
 pub(super) struct Packed {
-    direct: Direct,
+    geometry: Geometry,
+    inputs: usize,
+    outputs: usize,
+    algorithm: Algorithm,
     bias: Option<Vec<f32>>,
+}
+
+#[derive(Debug)]
+enum Algorithm {
+    Direct(Direct),
+    /// With the weights as they were.
+    Winograd(Winograd, Tensor),
 }
 
 impl Packed {
@@ -33,8 +52,17 @@ impl Packed {
     pub(super) fn new(weight: &Tensor, bias: Option<&Tensor>, geometry: Geometry) -> Result<Self> {
         let (outputs, inputs) = (weight.dim(0)?, weight.dim(1)?);
         let weights: Vec<f32> = weight.flatten_all()?.to_vec1()?;
+        let algorithm = if Winograd::wins(inputs, outputs, &geometry) {
+            let winograd = Winograd::new(&weights, inputs, outputs, &geometry);
+            Algorithm::Winograd(winograd, weight.clone())
+        } else {
+            Algorithm::Direct(Direct::new(&weights, inputs, outputs, &geometry))
+        };
         Ok(Self {
-            direct: Direct::new(&weights, inputs, outputs, geometry),
+            geometry,
+            inputs,
+            outputs,
+            algorithm,
             bias: bias.map(Tensor::to_vec1).transpose()?,
         })
     }
@@ -44,12 +72,17 @@ impl Packed {
     /// # Errors
     /// None in practice.
     pub(super) fn unpack(&self) -> Result<(Tensor, Option<Tensor>)> {
-        let (shape, weights) = self.direct.unpack();
+        let weight = match &self.algorithm {
+            Algorithm::Direct(direct) => {
+                let [time, height, width] = self.geometry.kernel;
+                let shape = (self.outputs, self.inputs, time, height, width);
+                Tensor::from_vec(direct.unpack(), shape, &Device::Cpu)?
+            }
+            Algorithm::Winograd(_, weight) => weight.clone(),
+        };
         let bias = self.bias.as_deref();
-        Ok((
-            Tensor::from_vec(weights, &shape, &Device::Cpu)?,
-            bias.map(|bias| Tensor::new(bias, &Device::Cpu)).transpose()?,
-        ))
+        let bias = bias.map(|bias| Tensor::new(bias, &Device::Cpu)).transpose()?;
+        Ok((weight, bias))
     }
 
     /// # Shapes
@@ -79,29 +112,26 @@ impl Convolution<'_> {
         sum: Option<(&[f32], &Shape)>,
     ) -> candle_core::Result<(CpuStorage, Shape)> {
         let (batch, channels, frames, height, width) = shape.dims5()?;
-        let direct = &self.packed.direct;
-        if channels != direct.inputs() {
-            candle_core::bail!(
-                "a convolution of {} channels was given {channels}",
-                direct.inputs()
-            );
+        let packed = self.packed;
+        if channels != packed.inputs {
+            candle_core::bail!("a convolution of {} channels was given {channels}", packed.inputs);
         }
         let input = [frames, height, width];
-        let output = direct
-            .geometry()
-            .output(input)
-            .map_err(candle_core::Error::wrap)?;
+        let output = packed.geometry.output(input).map_err(candle_core::Error::wrap)?;
         let [frames, height, width] = output;
-        let result = Shape::from((batch, direct.outputs(), frames, height, width));
+        let result = Shape::from((batch, packed.outputs, frames, height, width));
         if let Some((_, shape)) = sum.filter(|(_, shape)| *shape != &result) {
             candle_core::bail!("a convolution gives {result:?} and cannot be added to {shape:?}");
         }
         let epilogue = Epilogue {
-            bias: self.packed.bias.as_deref(),
+            bias: packed.bias.as_deref(),
             sum: sum.map(|(sum, _)| sum),
             floor: if self.relu { 0.0 } else { f32::NEG_INFINITY },
         };
-        let y = direct.run(x, batch, input, output, epilogue);
+        let y = match &packed.algorithm {
+            Algorithm::Direct(direct) => direct.run(x, batch, input, output, epilogue),
+            Algorithm::Winograd(winograd, _) => winograd.run(x, batch, input, output, epilogue),
+        };
         Ok((CpuStorage::F32(y), result))
     }
 }

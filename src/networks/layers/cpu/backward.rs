@@ -1,0 +1,409 @@
+//! Gradients of a convolution, out of convolutions and the same inner loop.
+
+use std::ops::Range;
+
+use rayon::prelude::*;
+use rten_simd::{Isa, SimdOp};
+
+use super::super::geometry::Geometry;
+use super::axis::Axis;
+use super::direct::{Direct, Epilogue};
+use super::microkernel::{SLACK, Strip, block_height};
+use super::winograd::Winograd;
+
+const NOTHING: Epilogue<'_> = Epilogue {
+    bias: None,
+    sum: None,
+    floor: f32::NEG_INFINITY,
+};
+
+/// A convolution and the sizes it was run with.
+#[derive(Debug, Clone)]
+pub(super) struct Sizes {
+    pub(super) geometry: Geometry,
+    pub(super) batch: usize,
+    pub(super) inputs: usize,
+    pub(super) outputs: usize,
+    /// Frames, rows and columns.
+    pub(super) input: [usize; 3],
+    pub(super) output: [usize; 3],
+}
+
+/// Runs a convolution whose weights [O, C, kt, kh, kw] are used once.
+pub(super) fn convolve(sizes: &Sizes, x: &[f32], weights: &[f32]) -> Vec<f32> {
+    let Sizes {
+        geometry,
+        batch,
+        inputs,
+        outputs,
+        input,
+        output,
+    } = sizes;
+    if Winograd::wins(*inputs, *outputs, geometry) {
+        Winograd::new(weights, *inputs, *outputs, geometry).run(x, *batch, *input, *output, NOTHING)
+    } else {
+        Direct::new(weights, *inputs, *outputs, geometry).run(x, *batch, *input, *output, NOTHING)
+    }
+}
+
+/// The gradient of the input [N, C, T, H, W] from that of the output, `dy` [N, O, T', H', W'].
+///
+/// Inputs of one phase within the stride are seen by the same taps, each by one output more for each input more: the
+/// gradient of each phase is a convolution of stride 1 over `dy`, and the phases interlock. No size or stride is a
+/// special case, unlike in candle's own gradient.
+pub(super) fn input_gradient(sizes: &Sizes, dy: &[f32], weights: &[f32]) -> Vec<f32> {
+    if let Some(turned) = turned(sizes) {
+        let weights = turn(sizes, weights, &[0, 1, 2].map(|axis| all_taps(sizes, axis)));
+        return convolve(&turned, dy, &weights);
+    }
+    let [frames, rows, columns] = sizes.input;
+    let stride = sizes.geometry.stride;
+    let mut dx = vec![0.0; sizes.batch * sizes.inputs * frames * rows * columns];
+    for phase in phases(stride) {
+        let taps: [Vec<(usize, isize)>; 3] =
+            std::array::from_fn(|axis| seen_by(&sizes.geometry, axis, phase[axis]));
+        let count: [usize; 3] = std::array::from_fn(|axis| {
+            sizes.input[axis]
+                .saturating_sub(phase[axis])
+                .div_ceil(stride[axis])
+        });
+        // Inputs that no output sees have no gradient.
+        if taps.iter().any(Vec::is_empty) || count.contains(&0) {
+            continue;
+        }
+        let positions = |axis: usize| -> Vec<isize> { taps[axis].iter().map(|&(_, at)| at).collect() };
+        let axes = std::array::from_fn(|axis| Axis::new(1, &positions(axis)));
+        let chosen = std::array::from_fn(|axis| taps[axis].iter().map(|&(tap, _)| tap).collect());
+        let weights = turn(sizes, weights, &chosen);
+        let part = Direct::along(&weights, sizes.outputs, sizes.inputs, axes).run(
+            dy,
+            sizes.batch,
+            sizes.output,
+            count,
+            NOTHING,
+        );
+        interlock(&part, count, &mut dx, sizes.input, phase, stride);
+    }
+    dx
+}
+
+/// For stride 1 and no more padding than the kernel reaches, the convolution that `dy` goes through.
+fn turned(sizes: &Sizes) -> Option<Sizes> {
+    let geometry = &sizes.geometry;
+    if geometry.stride != [1; 3] {
+        return None;
+    }
+    let mut turned = *geometry;
+    for axis in 0..3 {
+        let reach = geometry.reach(axis) - 1;
+        let (before, after) = geometry.padding[axis];
+        turned.padding[axis] = (reach.checked_sub(before)?, reach.checked_sub(after)?);
+    }
+    Some(Sizes {
+        geometry: turned,
+        batch: sizes.batch,
+        inputs: sizes.outputs,
+        outputs: sizes.inputs,
+        input: sizes.output,
+        output: sizes.input,
+    })
+}
+
+/// Taps of `axis` from last to first.
+fn all_taps(sizes: &Sizes, axis: usize) -> Vec<usize> {
+    (0..sizes.geometry.kernel[axis]).rev().collect()
+}
+
+/// The taps through which outputs see the inputs at `phase` within the stride, and which output that is for the first
+/// such input.
+fn seen_by(geometry: &Geometry, axis: usize, phase: usize) -> Vec<(usize, isize)> {
+    let stride = geometry.stride[axis] as isize;
+    (0..geometry.kernel[axis])
+        .filter_map(|tap| {
+            let offset =
+                phase as isize + geometry.padding[axis].0 as isize - (tap * geometry.dilation[axis]) as isize;
+            (offset % stride == 0).then_some((tap, offset / stride))
+        })
+        .collect()
+}
+
+/// All phases within a stride.
+fn phases([frames, rows, columns]: [usize; 3]) -> impl Iterator<Item = [usize; 3]> {
+    (0..frames * rows * columns).map(move |i| [i / columns / rows, i / columns % rows, i % columns])
+}
+
+/// Weights [O, C, kt, kh, kw] as [C, O, chosen taps].
+fn turn(sizes: &Sizes, weights: &[f32], taps: &[Vec<usize>; 3]) -> Vec<f32> {
+    let [_, high, wide] = sizes.geometry.kernel;
+    let kernel: usize = sizes.geometry.kernel.iter().product();
+    let mut turned = Vec::with_capacity(weights.len());
+    for input in 0..sizes.inputs {
+        for output in 0..sizes.outputs {
+            let weights = &weights[(output * sizes.inputs + input) * kernel..][..kernel];
+            for &frame in &taps[0] {
+                for &row in &taps[1] {
+                    turned.extend(
+                        taps[2]
+                            .iter()
+                            .map(|column| weights[(frame * high + row) * wide + column]),
+                    );
+                }
+            }
+        }
+    }
+    turned
+}
+
+/// Puts the volumes of `part` into every `stride`th place of those of `whole`, from `phase` on.
+fn interlock(
+    part: &[f32],
+    [frames, rows, columns]: [usize; 3],
+    whole: &mut [f32],
+    size: [usize; 3],
+    phase: [usize; 3],
+    stride: [usize; 3],
+) {
+    let [_, high, wide] = size;
+    part.par_chunks(frames * rows * columns)
+        .zip(whole.par_chunks_mut(size.iter().product()))
+        .for_each(|(part, whole)| {
+            for (index, values) in part.chunks_exact(columns).enumerate() {
+                let frame = phase[0] + index / rows * stride[0];
+                let row = phase[1] + index % rows * stride[1];
+                let places = whole[(frame * high + row) * wide..][..wide].iter_mut();
+                for (place, value) in places.skip(phase[2]).step_by(stride[2]).zip(values) {
+                    *place = *value;
+                }
+            }
+        });
+}
+
+/// The gradient of the weights [O, C, kt, kh, kw] from that of the output, `dy` [N, O, T', H', W'].
+///
+/// With channels last, the samples that an output sees through one row of the kernel lie beside each other, so each row
+/// of the kernel is a product of `dy` and the input as it stands. Threads add up blocks of outputs apart.
+pub(super) fn weight_gradient(sizes: &Sizes, x: &[f32], dy: &[f32]) -> Vec<f32> {
+    let [frames, rows, _] = sizes.output;
+    let blocks: Vec<Block> = (0..sizes.batch * frames)
+        .flat_map(|plane| {
+            (0..rows).step_by(ROWS).map(move |row| Block {
+                item: plane / frames,
+                frame: plane % frames,
+                rows: row..(row + ROWS).min(rows),
+            })
+        })
+        .collect();
+    let height = block_height(sizes.outputs);
+    let [deep, high, wide] = sizes.geometry.kernel;
+    let row = Row::of(sizes);
+    let sums = || vec![0.0; sizes.outputs.div_ceil(height) * deep * high * row.strip(height)];
+    let share = blocks.len().div_ceil(rayon::current_num_threads()).max(1);
+    let total = blocks
+        .par_chunks(share)
+        .map(|blocks| {
+            let mut sums = sums();
+            Sum {
+                sizes,
+                x,
+                dy,
+                blocks,
+                sums: &mut sums,
+            }
+            .dispatch();
+            sums
+        })
+        .reduce_with(|mut total, part| {
+            for (total, part) in total.iter_mut().zip(part) {
+                *total += part;
+            }
+            total
+        })
+        .unwrap_or_else(sums);
+    // [block of outputs][kernel row][strip] -> [O, C, kernel row, tap].
+    let mut gradient = Vec::with_capacity(sizes.outputs * sizes.inputs * deep * high * wide);
+    for output in 0..sizes.outputs {
+        for input in 0..sizes.inputs {
+            for kernel_row in 0..deep * high {
+                let strip = &total[(output / height * deep * high + kernel_row) * row.strip(height)..];
+                gradient.extend((0..wide).map(|tap| strip[row.place(output % height, tap, input)]));
+            }
+        }
+    }
+    gradient
+}
+
+/// Output rows of a block.
+const ROWS: usize = 8;
+
+/// Some rows of outputs of one frame.
+#[derive(Debug, Clone)]
+struct Block {
+    item: usize,
+    frame: usize,
+    rows: Range<usize>,
+}
+
+/// The gradient of one row of a kernel: [output in block][piece][value].
+#[derive(Debug, Clone, Copy)]
+struct Row {
+    inputs: usize,
+    /// Samples that lie beside each other are one piece: the whole row, or where dilation keeps them apart one tap.
+    pieces: usize,
+    /// Values of a piece, and the distance between two pieces: a tile may overrun its own.
+    length: usize,
+    stride: usize,
+}
+
+impl Row {
+    fn of(sizes: &Sizes) -> Self {
+        let (taps, inputs) = (sizes.geometry.kernel[2], sizes.inputs);
+        let together = sizes.geometry.dilation[2] == 1;
+        let (pieces, length) = if together {
+            (1, taps * inputs)
+        } else {
+            (taps, inputs)
+        };
+        Self {
+            inputs,
+            pieces,
+            length,
+            stride: length + SLACK,
+        }
+    }
+
+    /// Values of all outputs of a block.
+    fn strip(&self, height: usize) -> usize {
+        height * self.pieces * self.stride
+    }
+
+    /// Where the value of an output of a block, tap and input is in a strip.
+    fn place(&self, output: usize, tap: usize, input: usize) -> usize {
+        let value = tap * self.inputs + input;
+        (output * self.pieces + value / self.length) * self.stride + value % self.length
+    }
+}
+
+/// The gradients that some blocks of outputs give, added up.
+struct Sum<'a> {
+    sizes: &'a Sizes,
+    x: &'a [f32],
+    dy: &'a [f32],
+    blocks: &'a [Block],
+    sums: &'a mut [f32],
+}
+
+impl SimdOp for Sum<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn eval<I: Isa>(self, isa: I) {
+        let Sizes {
+            geometry,
+            inputs,
+            outputs,
+            output,
+            ..
+        } = self.sizes;
+        let height = block_height(*outputs);
+        let [deep, high, _] = geometry.kernel;
+        let row = Row::of(self.sizes);
+        let columns = output[2];
+        let strip = row.strip(height);
+        let (mut samples, mut offsets, mut gradients) = (Vec::new(), Vec::new(), Vec::new());
+        for block in self.blocks {
+            let depth = block.rows.len() * columns;
+            self.pack_gradients(block, height, &mut gradients);
+            for time in 0..deep {
+                let extent = self.pack_samples(block, time, &mut samples);
+                offsets.clear();
+                for y in 0..block.rows.len() {
+                    let line = y * geometry.stride[1] * extent;
+                    offsets.extend((0..columns).map(|x| ((line + x * geometry.stride[2]) * inputs) as u32));
+                }
+                for kernel_row in 0..high {
+                    for piece in 0..row.pieces {
+                        let shift = kernel_row * geometry.dilation[1] * extent + piece * geometry.dilation[2];
+                        for (index, weights) in gradients.chunks_exact(depth * height).enumerate() {
+                            let number = (index * deep + time) * high + kernel_row;
+                            Strip {
+                                weights,
+                                height,
+                                offsets: &offsets,
+                                input: &samples[shift * inputs..],
+                                stride: row.pieces * row.stride,
+                                add: true,
+                            }
+                            .run(
+                                isa,
+                                0..row.length,
+                                &mut self.sums[number * strip + piece * row.stride..],
+                            );
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Sum<'_> {
+    /// The block's part of `dy` as weights: [block of outputs][place][output in block].
+    fn pack_gradients(&self, block: &Block, height: usize, packed: &mut Vec<f32>) {
+        let [frames, rows, columns] = self.sizes.output;
+        let depth = block.rows.len() * columns;
+        let outputs = self.sizes.outputs;
+        packed.clear();
+        packed.resize(outputs.next_multiple_of(height) * depth, 0.0);
+        for output in 0..outputs {
+            let start = (((block.item * outputs + output) * frames + block.frame) * rows + block.rows.start)
+                * columns;
+            let places = packed[output / height * height * depth + output % height..].iter_mut();
+            for (place, value) in places.step_by(height).zip(&self.dy[start..start + depth]) {
+                *place = *value;
+            }
+        }
+    }
+
+    /// The samples that the block sees at tap `time`, channels last, zeros included: [row][column][input]. Returns the
+    /// columns.
+    fn pack_samples(&self, block: &Block, time: usize, samples: &mut Vec<f32>) -> usize {
+        let Sizes {
+            geometry,
+            inputs,
+            input: [frames, height, width],
+            output,
+            ..
+        } = self.sizes;
+        let needed =
+            |axis: usize, outputs: usize| (outputs - 1) * geometry.stride[axis] + geometry.reach(axis);
+        let (rows, columns) = (needed(1, block.rows.len()), needed(2, output[2]));
+        samples.clear();
+        samples.resize(rows * columns * inputs + SLACK, 0.0);
+        let place = |axis: usize, at: usize, size: usize| {
+            at.checked_sub(geometry.padding[axis].0).filter(|&at| at < size)
+        };
+        let at = block.frame * geometry.stride[0] + time * geometry.dilation[0];
+        let Some(frame) = place(0, at, *frames) else {
+            return columns;
+        };
+        let left = geometry.padding[2].0;
+        let inside = columns.saturating_sub(left).min(*width);
+        if inside == 0 {
+            return columns;
+        }
+        for row in 0..rows {
+            let Some(y) = place(1, block.rows.start * geometry.stride[1] + row, *height) else {
+                continue;
+            };
+            for input in 0..*inputs {
+                let line = (((block.item * inputs + input) * frames + frame) * height + y) * width;
+                let line = &self.x[line..line + inside];
+                let places = samples[(row * columns + left) * inputs + input..].iter_mut();
+                for (place, sample) in places.step_by(*inputs).zip(line) {
+                    *place = *sample;
+                }
+            }
+        }
+        columns
+    }
+}
