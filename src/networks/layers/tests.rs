@@ -77,6 +77,10 @@ pub(super) fn by_definition(x: &Tensor, weight: &Tensor, geometry: &Geometry) ->
     Tensor::from_vec(y, (batch, outputs, out_t, out_h, out_w), &Device::Cpu).expect("a tensor")
 }
 
+fn variable(tensor: &Tensor) -> candle_core::Var {
+    candle_core::Var::from_tensor(tensor).expect("a variable")
+}
+
 #[derive(Debug, Clone)]
 pub(super) struct Case {
     pub(super) geometry: Geometry,
@@ -129,6 +133,25 @@ proptest! {
         let (x, weight) = (case.input(), case.weight());
         let y = composed::convolve(&x, &weight, &case.geometry).expect("a convolution");
         prop_assert!(difference(&y, &by_definition(&x, &weight, &case.geometry)) < 1e-5);
+    }
+
+    #[test]
+    fn gradients_are_those_of_the_composed_path(case in cases()) {
+        let (x, weight) = (variable(&case.input()), variable(&case.weight()));
+        let conv = Conv::new(weight.as_tensor(), None, None, case.geometry, Activation::None).expect("a layer");
+        let ours = conv.forward(x.as_tensor()).expect("a convolution");
+        let theirs = composed::convolve(x.as_tensor(), weight.as_tensor(), &case.geometry).expect("a convolution");
+        prop_assert!(difference(&ours, &theirs) < 1e-5);
+        let towards = noise(ours.dims(), 5);
+        let gradients = |y: &Tensor| {
+            let loss = (y * &towards).and_then(|products| products.sum_all()).expect("a loss");
+            loss.backward().expect("gradients")
+        };
+        let (ours, theirs) = (gradients(&ours), gradients(&theirs));
+        for variable in [&x, &weight] {
+            let (ours, theirs) = (ours.get(variable).expect("ours"), theirs.get(variable).expect("theirs"));
+            prop_assert!(difference(ours, theirs) < 1e-4);
+        }
     }
 
     #[test]
@@ -186,18 +209,101 @@ fn shapes_of_the_networks_are_convolutions() -> Result<()> {
         16,
         Geometry::plane(5, 5).with_stride(2).same(64, 70),
     )?;
-    check([3, 1, 1, 96, 64], 8, Geometry::plane(3, 3).centred())
+    check([3, 1, 1, 96, 64], 8, Geometry::plane(3, 3).centred())?;
+    // Fast enough kernels for Winograd's algorithm: whole and cut tiles, many images, uneven padding.
+    for (height, width) in [(1, 1), (4, 4), (7, 7), (8, 13), (20, 9)] {
+        check([3, 33, 2, height, width], 37, Geometry::plane(3, 3).centred())?;
+    }
+    let uneven = Geometry::plane(3, 3).with_plane_padding((0, 1), (2, 0));
+    check([1, 40, 1, 9, 10], 32, uneven)?;
+    check([1, 32, 3, 6, 5], 32, Geometry::plane(3, 3))
+}
+
+/// A convolution is linear in its input and in its weights, so a difference quotient of any length is exact: the gradients
+/// are checked against the forward pass, wherever candle's own gradient may err.
+#[test]
+fn gradients_are_difference_quotients() -> Result<()> {
+    let check = |input: [usize; 5], outputs: usize, geometry: Geometry| -> Result<()> {
+        let case = Case {
+            geometry,
+            input,
+            outputs,
+        };
+        let (x, weight) = (variable(&case.input()), variable(&case.weight()));
+        let conv = |x: &Tensor, weight: &Tensor| {
+            Conv::new(weight, None, None, geometry, Activation::None)?.forward(x)
+        };
+        let y = conv(x.as_tensor(), weight.as_tensor())?;
+        let towards = noise(y.dims(), 5);
+        let loss = |y: &Tensor| -> Result<f32> { Ok((y * &towards)?.sum_all()?.to_scalar()?) };
+        let gradients = (&y * &towards)?.sum_all()?.backward()?;
+        for (seed, variable) in [(6, &x), (7, &weight)] {
+            let step = noise(variable.dims(), seed);
+            let gradient = gradients.get(variable).expect("a gradient");
+            let along: f32 = (gradient * &step)?.sum_all()?.to_scalar()?;
+            let moved = if seed == 6 {
+                conv(&step, weight.as_tensor())?
+            } else {
+                conv(x.as_tensor(), &step)?
+            };
+            let expected = loss(&moved)?;
+            let scale = y.elem_count() as f32;
+            assert!(
+                (along - expected).abs() < 1e-4 * scale.sqrt() * expected.abs().max(1.0),
+                "{case:?}"
+            );
+        }
+        Ok(())
+    };
+    for (height, width) in [(7, 7), (7, 8), (8, 7), (8, 8), (9, 6)] {
+        check(
+            [2, 5, 1, height, width],
+            6,
+            Geometry::plane(3, 3).with_stride(2).centred(),
+        )?;
+    }
+    check([1, 36, 2, 7, 9], 40, Geometry::plane(3, 3).centred())?;
+    check(
+        [1, 3, 4, 21, 20],
+        9,
+        Geometry::volume([5, 7, 7]).with_stride(2).centred(),
+    )?;
+    check(
+        [1, 6, 16, 5, 5],
+        12,
+        Geometry::volume([5, 1, 1]).with_time_stride(8).centred(),
+    )?;
+    check([2, 9, 3, 6, 5], 20, Geometry::volume([3, 1, 1]).centred())?;
+    check(
+        [1, 1, 1, 16, 18],
+        2,
+        Geometry::plane(4, 4).with_dilation(2).same(16, 18),
+    )?;
+    check([1, 9, 1, 8, 9], 20, Geometry::plane(1, 1).with_stride(2))
+}
+
+#[test]
+fn the_largest_channels_are_within_the_tolerance() -> Result<()> {
+    let geometry = Geometry::plane(3, 3).centred();
+    let (x, weight) = (noise(&[1, 512, 1, 7, 7], 1), noise(&[64, 512, 1, 3, 3], 2));
+    let conv = Conv::new(&weight, None, None, geometry, Activation::None)?;
+    let error = difference(&conv.forward(&x)?, &by_definition(&x, &weight, &geometry));
+    assert!(error < 1e-5, "{error:.1e}");
+    Ok(())
 }
 
 #[test]
 fn gradients_pass_a_layer_that_is_not_trained() -> Result<()> {
     let geometry = Geometry::plane(3, 3).centred();
-    let weight = noise(&[9, 3, 3, 3], 2);
-    let conv = Conv::new(&weight, Some(noise(&[9], 3)), None, geometry, Activation::Relu)?;
-    let x = candle_core::Var::from_tensor(&noise(&[1, 3, 5, 7], 1))?;
-    let tracked = conv.forward(x.as_tensor())?;
-    assert!(difference(&tracked, &conv.forward(&x.as_tensor().detach())?) < 1e-6);
-    assert!(tracked.sum_all()?.backward()?.get(&x).is_some());
+    for channels in [3, 40] {
+        let weight = noise(&[channels, channels, 3, 3], 2);
+        let bias = noise(&[channels], 3);
+        let conv = Conv::new(&weight, Some(bias), None, geometry, Activation::Relu)?;
+        let x = candle_core::Var::from_tensor(&noise(&[1, channels, 5, 7], 1))?;
+        let tracked = conv.forward(x.as_tensor())?;
+        assert!(difference(&tracked, &conv.forward(&x.as_tensor().detach())?) < 1e-5);
+        assert!(tracked.sum_all()?.backward()?.get(&x).is_some());
+    }
     Ok(())
 }
 
@@ -227,10 +333,10 @@ fn batch_norm_is_folded_or_trained_with_the_same_result() -> Result<()> {
             1e-5,
         ))
     };
-    let expected = {
-        let plain = Conv::new(&weight, None, None, geometry, Activation::None)?;
-        norm(noise(&[4], 3))?.forward(&plain.forward(&x)?)?
-    };
+    let plain = Conv::new(&weight, None, None, geometry, Activation::None)?.forward(&x)?;
+    let expected = norm(noise(&[4], 3))?.forward(&plain)?;
+    let by_broadcast = norm(variable(&noise(&[4], 3)).as_tensor().clone())?.forward(&plain)?;
+    assert!(difference(&expected, &by_broadcast) < 1e-6);
     let folded = Conv::new(
         &weight,
         None,
