@@ -5,10 +5,7 @@
 //! - 3 x 3 of stride 1 between at least 32 channels: [`winograd`].
 //! - All others: [`direct`]. Pointwise convolutions and connected layers are its special case without a halo.
 //!
-//! What was tried and lost, in processor time of one core with AVX-512 for SlowFast's 8 x 64 x 56 x 56, 3 x 3 to 64
-//! channels: candle's own convolution, which writes the im2col matrix to memory (120 ms); virtual im2col on a GEMM library,
-//! which gathers samples one by one and pays for that from some hundred output channels on, where SlowFast's fast
-//! pathway has 8 to 64 (about 30 ms); [`direct`] (19 ms); [`winograd`] (12 ms).
+//! Training goes the same ways ([`trained`]): the gradient of an input is a convolution again ([`backward`]).
 
 mod axis;
 mod backward;
