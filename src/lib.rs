@@ -35,3 +35,4 @@ pub mod error;
 pub mod files;
 pub mod jobs;
 pub mod settings;
+pub mod words;

@@ -11,7 +11,7 @@ const FLOORS: [&[&str]; 7] = [
     &["library", "playback", "project", "retrieval", "training"],
     &["mix", "networks"],
     &["media", "signal"],
-    &["device", "error", "files", "jobs", "settings"],
+    &["device", "error", "files", "jobs", "settings", "words"],
 ];
 
 /// Words that only the named places may hold.

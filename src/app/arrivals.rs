@@ -302,7 +302,7 @@ impl App {
         self.state.export = None;
         let loudness = report
             .loudness_lufs
-            .map(|lufs| format!(" at {} LUFS", super::words::decibels(lufs)))
+            .map(|lufs| format!(" at {} LUFS", crate::words::decibels(lufs)))
             .unwrap_or_default();
         let picture = match report.picture.as_str() {
             "copied" => ", picture copied unchanged",

@@ -24,7 +24,6 @@ mod system_font;
 mod theme;
 mod update;
 mod widgets;
-mod words;
 mod work;
 
 use std::collections::HashMap;

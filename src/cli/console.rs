@@ -198,17 +198,6 @@ fn width_of(cell: &str) -> usize {
     unicode_width::UnicodeWidthStr::width(cell)
 }
 
-/// "1:05" for 65.4 s, "1:02:03" beyond an hour.
-pub(super) fn clock(seconds: f64) -> String {
-    let whole = seconds.max(0.0) as u64;
-    let (hours, minutes, seconds) = (whole / 3600, whole / 60 % 60, whole % 60);
-    if hours > 0 {
-        format!("{hours}:{minutes:02}:{seconds:02}")
-    } else {
-        format!("{minutes}:{seconds:02}")
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -220,15 +209,6 @@ mod tests {
         table.row(["10".to_owned(), "a\u{1b}[2J\nb".to_owned(), "y".to_owned()]);
         let lines = table.lines(&[Align::Right, Align::Left, Align::Left]);
         assert_eq!(lines, " 1  雨の歌   x\n10  a\u{fffd}[2J\u{fffd}b  y\n");
-    }
-
-    #[test]
-    fn times_read_as_clocks() {
-        let check = |seconds, expected: &str| assert_eq!(clock(seconds), expected);
-        check(0.0, "0:00");
-        check(65.4, "1:05");
-        check(3723.9, "1:02:03");
-        check(-1.0, "0:00");
     }
 
     #[test]

@@ -2,12 +2,13 @@
 
 use super::Done;
 use super::args::{IndexArgs, SuggestArgs, VoiceArgs};
-use super::console::{Align, Table, clock, one_line, print, print_json};
+use super::console::{Align, Table, one_line, print, print_json};
 use super::session::Session;
 use crate::engine::embed::VoiceSource;
 use crate::engine::index::{self, IndexReport};
 use crate::engine::suggest::{self, SuggestReport, SuggestRequest, Suggestion};
 use crate::error::{Error, ErrorKind, Result};
+use crate::words;
 
 impl VoiceArgs {
     pub(super) fn source(&self) -> VoiceSource {
@@ -53,8 +54,8 @@ fn as_text(report: &SuggestReport) -> String {
     let mut text = format!(
         "{} {}-{}, by {heard}; pack {} on {}, {:.1} s\n",
         one_line(&query.media.to_string_lossy()),
-        clock(query.start_s),
-        clock(query.start_s + query.duration_s),
+        words::clock(query.start_s),
+        words::clock(query.start_s + query.duration_s),
         report.pack,
         report.device,
         report.timings_ms.total / 1e3,
@@ -68,8 +69,8 @@ fn as_text(report: &SuggestReport) -> String {
         table.row([
             suggestion.rank.to_string(),
             format!("{:.3}", suggestion.score),
-            clock(suggestion.start_s),
-            clock(suggestion.duration_s),
+            words::clock(suggestion.start_s),
+            words::clock(suggestion.duration_s),
             suggestion.track_id.to_string(),
             suggestion.title.clone(),
             reason(suggestion),

@@ -8,9 +8,10 @@ use super::player::{ducking_word, loudness_targets};
 use super::{Commands, status};
 use crate::app::command::Command;
 use crate::app::session::{ExportDialog, Lane, State, file_name};
+use crate::app::theme;
 use crate::app::widgets::choice::drop_down;
-use crate::app::{theme, words};
 use crate::mix::DuckingPreset;
+use crate::words;
 
 pub(super) fn export_window(ctx: &Context, state: &State, commands: &mut Commands) {
     let Some(dialog) = &state.export else {

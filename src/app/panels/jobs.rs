@@ -120,7 +120,7 @@ fn warnings_ui(ui: &mut Ui, job: &JobLine) {
         return;
     }
     let tokens = theme::tokens(ui);
-    let title = crate::app::words::count(job.warnings.len(), "warning");
+    let title = crate::words::count(job.warnings.len(), "warning");
     egui::CollapsingHeader::new(title)
         .id_salt(("warnings", job.id))
         .default_open(true)

@@ -10,10 +10,11 @@ use crate::app::command::Command;
 use crate::app::filter::Filter;
 use crate::app::session::State;
 use crate::app::state::Tab;
+use crate::app::theme;
 use crate::app::widgets::icon::{self, Icon, icon_button};
 use crate::app::widgets::waveform;
-use crate::app::{theme, words};
 use crate::library::Track;
+use crate::words;
 
 const ROW: f32 = 28.0;
 const EDGE: f32 = 14.0;

@@ -8,11 +8,12 @@ use eframe::egui::{
 use super::Commands;
 use crate::app::command::Command;
 use crate::app::session::{Clip, State};
+use crate::app::theme;
 use crate::app::widgets::choice::{Label, choice};
 use crate::app::widgets::icon::{Icon, icon_button, sized_icon_button};
 use crate::app::widgets::level_meter::level_meter;
-use crate::app::{theme, words};
 use crate::mix::DuckingPreset;
+use crate::words;
 
 pub(super) fn picture_ui(ui: &mut Ui, state: &State, commands: &mut Commands) {
     let stage = ui.max_rect();

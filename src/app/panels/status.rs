@@ -5,9 +5,10 @@ use eframe::egui::{Align, Button, Layout, Rect, RichText, Ui, UiBuilder, Vec2};
 use super::Commands;
 use crate::app::command::Command;
 use crate::app::session::{EngineState, JobLine, State};
-use crate::app::{theme, words};
+use crate::app::theme;
 use crate::jobs::JobState;
 use crate::playback::OutputStatus;
+use crate::words;
 
 pub(super) fn status_ui(ui: &mut Ui, state: &State, commands: &mut Commands) {
     let bar = ui.max_rect();

@@ -11,9 +11,9 @@ use crate::app::session::{State, WINDOW_S};
 use crate::app::theme::{self, Tokens};
 use crate::app::widgets::icon::{self, Icon, icon_button_at};
 use crate::app::widgets::{score_bar, waveform};
-use crate::app::words;
 use crate::engine::suggest::Suggestion;
 use crate::library::{Track, TrackId};
+use crate::words;
 
 pub(super) const HEIGHT: f32 = 93.0;
 /// Where the row's content starts, right of the rank.

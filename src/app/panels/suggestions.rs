@@ -10,7 +10,8 @@ use crate::app::command::Command;
 use crate::app::session::{Asking, State, WINDOW_S};
 use crate::app::widgets::balance::balance_slider;
 use crate::app::widgets::icon::menu_button;
-use crate::app::{keys, theme, words};
+use crate::app::{keys, theme};
+use crate::words;
 
 /// Windows listed in the menu at most.
 const WINDOWS: usize = 40;

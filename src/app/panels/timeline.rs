@@ -11,9 +11,9 @@ use crate::app::session::{Candidate, Clip, ClipSound, Lane, State};
 use crate::app::theme::{self, Tokens};
 use crate::app::widgets::icon::letter_switch;
 use crate::app::widgets::{level_meter, waveform};
-use crate::app::words;
 use crate::library::TrackId;
 use crate::mix::DuckingCurve;
+use crate::words;
 
 /// Width of the column with names and switches.
 const NAMES: f32 = 118.0;

@@ -11,8 +11,8 @@ use crate::app::command::Command;
 use crate::app::session::State;
 use crate::app::theme::{self, Tokens};
 use crate::app::widgets::choice::drop_down;
-use crate::app::words;
 use crate::engine::fine_tune::{EpochReport, FineTuneReport, Scope};
+use crate::words;
 
 pub(super) fn training_ui(ui: &mut Ui, state: &State, commands: &mut Commands) {
     let tokens = theme::tokens(ui);

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::app::App;
 use crate::app::command::Command;
+use crate::app::demo;
 use crate::app::session::{Asking, Clip, ExportDialog, PathPrompt, PathPurpose, State};
 use crate::app::work::{Mark, Task};
 use crate::engine::export::ExportRequest;
@@ -95,6 +96,16 @@ impl App {
         state.settings.recent.insert(0, path.clone());
         state.settings.recent.truncate(RECENT);
         self.start_open(path);
+    }
+
+    fn open_demo(&mut self) {
+        match demo::find() {
+            Ok(demo) => {
+                self.apply(Command::OpenMedia(demo.clip));
+                self.apply(Command::AddMusic(vec![demo.music]));
+            }
+            Err(error) => self.state.notes.error(error.to_string()),
+        }
     }
 
     fn chosen(&mut self, purpose: PathPurpose, mut paths: Vec<PathBuf>) {

@@ -1,9 +1,9 @@
-//! Numbers as people read them.
+//! Numbers as people read them, in the window and on the command line.
 
 use std::time::Duration;
 
-/// "1:04", with hours where there are any.
-pub(super) fn clock(seconds: f64) -> String {
+/// "1:04" for 64.9 s, "1:02:05" beyond an hour.
+pub fn clock(seconds: f64) -> String {
     let seconds = seconds.max(0.0) as u64;
     let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
     if hours > 0 {
@@ -13,14 +13,14 @@ pub(super) fn clock(seconds: f64) -> String {
     }
 }
 
-/// "0:11.36".
-pub(super) fn fine_clock(seconds: f64) -> String {
+/// "0:11.36" for 11.358 s.
+pub fn fine_clock(seconds: f64) -> String {
     let hundredths = (seconds.max(0.0) * 100.0).round() as u64;
     format!("{}.{:02}", clock((hundredths / 100) as f64), hundredths % 100)
 }
 
-/// "18 s", "4 min", "2 h".
-pub(super) fn time_left(left: Duration) -> String {
+/// A time left: "18 s", "4 min", "2 h".
+pub fn time_left(left: Duration) -> String {
     let seconds = left.as_secs_f64().ceil() as u64;
     match seconds {
         0..=89 => format!("{seconds} s"),
@@ -29,8 +29,8 @@ pub(super) fn time_left(left: Duration) -> String {
     }
 }
 
-/// "−14" or "−14.3", with a real minus.
-pub(super) fn decibels(value: f64) -> String {
+/// Decibels or LUFS: "−14" or "−14.3", with a real minus.
+pub fn decibels(value: f64) -> String {
     let rounded = (value * 10.0).round() / 10.0;
     let digits = if rounded.fract() == 0.0 {
         format!("{:.0}", rounded.abs())
@@ -45,7 +45,7 @@ pub(super) fn decibels(value: f64) -> String {
 }
 
 /// A count with its noun: "1 track", "96 tracks", "1,184 moments".
-pub(super) fn count(number: usize, noun: &str) -> String {
+pub fn count(number: usize, noun: &str) -> String {
     let digits = number.to_string();
     let mut grouped = String::new();
     for (at, digit) in digits.chars().enumerate() {

@@ -1,0 +1,120 @@
+//! Jobs of the model: opening it, looking a corpus over, training.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crossbeam_channel::bounded;
+
+use super::{Outcome, Task};
+use crate::app::App;
+use crate::app::session::PackLine;
+use crate::engine::corpus::check_corpus;
+use crate::engine::fine_tune::{FineTuneRequest, fine_tune};
+use crate::engine::{Engine, EngineOptions};
+use crate::networks::weights::Pack;
+
+impl App {
+    pub(in crate::app) fn start_engine(&mut self) {
+        self.engine_request += 1;
+        let request = self.engine_request;
+        let options = EngineOptions {
+            device: self.state.settings.device,
+            pack: self.state.settings.pack.clone(),
+            library: None,
+            folders: self.state.folders.clone(),
+        };
+        self.start("Open the model", Task::Engine { request }, move |_| {
+            let packs = list_packs(&options);
+            let engine = Engine::open(options)?;
+            Ok(Outcome::Engine(Arc::new(engine), packs))
+        });
+    }
+
+    pub(in crate::app) fn start_corpus_check(&mut self, folder: PathBuf) {
+        self.cancel_tasks(|task| matches!(task, Task::Corpus(_)));
+        self.state.training.checking = true;
+        self.state.training.corpus = None;
+        self.state.training.problem = None;
+        self.start(
+            "Look the corpus over",
+            Task::Corpus(folder.clone()),
+            move |monitor| check_corpus(&folder, monitor).map(Outcome::Corpus),
+        );
+    }
+
+    pub(in crate::app) fn start_training(&mut self) {
+        let Some(engine) = self.state.engine.ready().cloned() else {
+            return;
+        };
+        let window = &self.state.window;
+        let name = free_name(&self.state.folders.packs(), window.pack_name.trim());
+        let mut request = FineTuneRequest::new(
+            Path::new(window.corpus.trim()),
+            &self.state.folders.packs().join(&name),
+        );
+        request.scope = window.scope;
+        request.epochs = window.epochs;
+        request.seed = window.seed;
+        // A slow window misses a point of the curve, never the run.
+        let (send, receive) = bounded(4096);
+        self.epochs = Some(receive);
+        let ctx = self.ctx.clone();
+        let id = self.start(format!("Train {name}"), Task::Train, move |monitor| {
+            let on_epoch = move |report| {
+                let _ = send.try_send(report);
+                ctx.request_repaint();
+            };
+            fine_tune(&engine, &request, &on_epoch, monitor).map(Outcome::Trained)
+        });
+        let training = &mut self.state.training;
+        training.job = Some(id);
+        training.curve.clear();
+        training.report = None;
+        training.problem = None;
+        training.pack = Some(name);
+    }
+}
+
+fn list_packs(options: &EngineOptions) -> Vec<PackLine> {
+    let roots = Engine::pack_roots(&options.folders);
+    let readable = Pack::list(&roots).into_iter().filter_map(|pack| match pack {
+        Ok(pack) => Some(pack),
+        Err(error) => {
+            tracing::warn!("a pack cannot be read: {error}");
+            None
+        }
+    });
+    readable
+        .map(|pack| PackLine {
+            name: pack.manifest.name,
+            version: pack.manifest.version,
+            licence: pack.manifest.licence,
+            folder: pack.folder,
+        })
+        .collect()
+}
+
+/// `name`, or with a number behind it where a folder of that name is there already.
+fn free_name(folder: &Path, name: &str) -> String {
+    let mut free = name.to_owned();
+    let mut number = 2;
+    while folder.join(&free).exists() {
+        free = format!("{name}-{number}");
+        number += 1;
+    }
+    free
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_new_pack_never_replaces_one() {
+        let home = tempfile::tempdir().expect("temporary folder");
+        assert_eq!(free_name(home.path(), "mine"), "mine");
+        std::fs::create_dir(home.path().join("mine")).expect("folder");
+        std::fs::create_dir(home.path().join("mine-2")).expect("folder");
+        assert_eq!(free_name(home.path(), "mine"), "mine-3");
+    }
+}
