@@ -27,6 +27,8 @@ pub enum ErrorKind {
     Io,
     /// The compute or sound device failed.
     Device,
+    /// The compute device has not enough memory for what was asked of it at once.
+    Memory,
     /// The job was cancelled by the user.
     Cancelled,
     /// A promise the program made to itself was broken.
@@ -142,7 +144,7 @@ impl From<candle_core::Error> for Error {
         let lower = line.to_lowercase();
         if lower.contains("out of memory") || lower.contains("out_of_memory") {
             return Self::new(
-                ErrorKind::Device,
+                ErrorKind::Memory,
                 "the device ran out of memory; close other programs or choose the CPU in the settings",
             )
             .with_source(source);

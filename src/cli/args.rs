@@ -6,10 +6,11 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::device::DeviceChoice;
 use crate::engine::evaluate::{Floor, Protocol};
-use crate::engine::fine_tune::{Method, Scope};
+use crate::engine::fine_tune::{Method, Scope, Start};
 use crate::engine::index::Songs;
 use crate::error::{Error, ErrorKind};
 use crate::mix::DuckingPreset;
+use crate::networks::mrcmv::Norm;
 use crate::networks::weights::Network;
 
 #[derive(Debug, Parser)]
@@ -174,6 +175,33 @@ pub(super) struct TrainArgs {
     /// Go on from the last checkpoint
     #[arg(long)]
     pub(super) resume: bool,
+    /// Stop after N epochs without a better recall on the validation items, and keep the best
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(super) patience: Option<u32>,
+    /// First weights: as in the pack in use, or fresh
+    #[arg(long, default_value = "pack", value_name = "pack|fresh")]
+    pub(super) start: Start,
+    /// Pairs of a batch [default: 32]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..))]
+    pub(super) batch: Option<u32>,
+    /// How gradients move the weights: sgd (momentum 0.9) or adamw [default: the method's own]
+    #[arg(long, value_name = "sgd|adamw")]
+    pub(super) optimizer: Option<Descent>,
+    /// Learning rate [default: the optimiser's: 1e-6 for sgd, 3e-4 for adamw]
+    #[arg(long, value_name = "RATE", value_parser = rate)]
+    pub(super) rate: Option<f64>,
+    /// Weight of the pseudo-label loss [default: 0.1]
+    #[arg(long, value_name = "L", value_parser = weight)]
+    pub(super) lambda: Option<f64>,
+    /// Margin of the first 80 epochs [default: 30]
+    #[arg(long, value_name = "M", value_parser = weight)]
+    pub(super) margin: Option<f64>,
+    /// How embeddings are normalised: unit, sqrt-dim or none [default: as in the pack in use]
+    #[arg(long, value_name = "NORM", value_parser = norm)]
+    pub(super) norm: Option<Norm>,
+    /// Windows of 32 s kept of each longer video
+    #[arg(long, default_value_t = 4, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(super) cuts: u32,
 }
 
 #[derive(Debug, Args)]
@@ -190,7 +218,10 @@ pub(super) struct EvaluateArgs {
     /// Train the rows that are missing first
     #[arg(long)]
     pub(super) train: bool,
-    /// Seed of the intervals and of the floors
+    /// Passes over the corpus in training them
+    #[arg(long, value_name = "N", requires = "train", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(super) epochs: Option<u32>,
+    /// Seed of training, of the intervals and of the floors
     #[arg(long, default_value_t = 0, value_name = "N")]
     pub(super) seed: u64,
     /// Print one JSON document
@@ -328,6 +359,36 @@ fn ducking(text: &str) -> Result<DuckingPreset, Error> {
         "normal" => Ok(DuckingPreset::Normal),
         "strong" => Ok(DuckingPreset::Strong),
         _ => Err(choose("off, gentle, normal or strong")),
+    }
+}
+
+/// How gradients move the weights.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Descent {
+    Sgd,
+    Adamw,
+}
+
+fn rate(text: &str) -> Result<f64, Error> {
+    text.parse()
+        .ok()
+        .filter(|rate: &f64| *rate > 0.0 && rate.is_finite())
+        .ok_or_else(|| choose("a number above 0, such as 1e-6"))
+}
+
+fn weight(text: &str) -> Result<f64, Error> {
+    text.parse()
+        .ok()
+        .filter(|weight: &f64| *weight >= 0.0 && weight.is_finite())
+        .ok_or_else(|| choose("a number from 0 on"))
+}
+
+fn norm(text: &str) -> Result<Norm, Error> {
+    match text {
+        "unit" => Ok(Norm::Unit),
+        "sqrt-dim" => Ok(Norm::SqrtDim),
+        "none" => Ok(Norm::None),
+        _ => Err(choose("unit, sqrt-dim or none")),
     }
 }
 

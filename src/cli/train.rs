@@ -3,27 +3,17 @@
 use std::path::Path;
 
 use super::Done;
-use super::args::{CorpusCommand, EvaluateArgs, TrainArgs};
+use super::args::{CorpusCommand, Descent, EvaluateArgs, TrainArgs};
 use super::console::{Align, Table, complain, one_line, print, print_json};
 use super::session::Session;
 use crate::engine::corpus::{self, ImportRequest};
 use crate::engine::evaluate::{self, EvaluateReport, EvaluateRequest, EvaluateRow, Protocol};
 use crate::engine::fine_tune::{self, EpochReport, FineTuneRequest};
 use crate::error::Result;
+use crate::training::OptimizerConfig;
 
 pub(super) fn train(session: &Session, args: TrainArgs) -> Result<Done> {
-    let mut request = FineTuneRequest::new(&args.corpus, &args.out);
-    request.method = args.method;
-    request.without = args.without;
-    request.scope = args.scope;
-    request.leak_free = args.leak_free;
-    request.resume = args.resume;
-    if let Some(epochs) = args.epochs {
-        request.epochs = epochs as usize;
-    }
-    if let Some(seed) = args.seed {
-        request.seed = seed;
-    }
+    let request = request_of(args);
     let on_epoch = |epoch: EpochReport| {
         session.monitor.progress(
             &epoch_line(&epoch),
@@ -49,6 +39,36 @@ pub(super) fn train(session: &Session, args: TrainArgs) -> Result<Done> {
     Ok(Done::Found)
 }
 
+fn request_of(args: TrainArgs) -> FineTuneRequest {
+    let mut training = args.method.training();
+    training.optimizer = match args.optimizer {
+        None => training.optimizer,
+        Some(Descent::Sgd) => OptimizerConfig::default(),
+        Some(Descent::Adamw) => OptimizerConfig::adam_w(),
+    };
+    if let Some(rate) = args.rate {
+        training.optimizer = training.optimizer.at_rate(rate);
+    }
+    training.batch_size = args.batch.map_or(training.batch_size, |batch| batch as usize);
+    training.lambda = args.lambda.unwrap_or(training.lambda);
+    training.margin.start = args.margin.unwrap_or(training.margin.start);
+    FineTuneRequest {
+        method: args.method,
+        without: args.without,
+        scope: args.scope,
+        leak_free: args.leak_free,
+        epochs: args.epochs.map_or(training.epochs, |epochs| epochs as usize),
+        seed: args.seed.unwrap_or(training.seed),
+        resume: args.resume,
+        start: args.start,
+        norm: args.norm,
+        cuts: args.cuts as usize,
+        patience: args.patience.map(|patience| patience as usize),
+        training: Some(training),
+        ..FineTuneRequest::new(&args.corpus, &args.out)
+    }
+}
+
 fn epoch_line(epoch: &EpochReport) -> String {
     let mut line = format!(
         "Epoch {} of {}: loss {:.4}",
@@ -66,6 +86,7 @@ pub(super) fn evaluate(session: &Session, args: EvaluateArgs) -> Result<Done> {
         floors: args.floor,
         protocols: args.protocol,
         train: args.train,
+        epochs: args.epochs.map(|epochs| epochs as usize),
         seed: args.seed,
         ..EvaluateRequest::new(&args.corpus)
     };

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -94,6 +95,24 @@ impl Inspected {
     pub(super) fn split(&self, split: Split) -> impl Iterator<Item = &Usable> {
         self.items.iter().filter(move |item| item.split == split)
     }
+
+    /// Of everything that training sees of it: ids, splits, tags and the bytes of every file, lower-case hex.
+    pub(super) fn identity(&self) -> String {
+        let mut hash = Sha256::new();
+        for item in &self.items {
+            let clean = |file: &Option<MediaFile>| file.as_ref().map(|file| file.sha256.clone());
+            let line = (
+                &item.id,
+                item.split.word(),
+                &item.tags,
+                &item.video.sha256,
+                clean(&item.voice),
+                clean(&item.bgm),
+            );
+            hash.update(format!("{line:?}\n"));
+        }
+        hex(&hash.finalize())
+    }
 }
 
 /// An item that can be used.
@@ -122,6 +141,29 @@ pub(super) struct MediaFile {
     /// Of its bytes, lower-case hex.
     pub(super) sha256: String,
     pub(super) duration_s: f64,
+    /// Size and time of the last change when it was looked at.
+    stamp: Option<(u64, SystemTime)>,
+}
+
+impl MediaFile {
+    /// Fails where the file is no longer the one that was looked at, so that nothing of the new one is taken for the old.
+    ///
+    /// # Errors
+    /// When it was changed or removed since.
+    pub(super) fn require_unchanged(&self) -> Result<()> {
+        if stamp(&self.path) == self.stamp {
+            return Ok(());
+        }
+        Err(Error::input(
+            &self.path,
+            "was changed while the corpus was read; start again once it is finished",
+        ))
+    }
+}
+
+fn stamp(path: &Path) -> Option<(u64, SystemTime)> {
+    let metadata = std::fs::metadata(path).ok()?;
+    Some((metadata.len(), metadata.modified().ok()?))
 }
 
 /// Reads the corpus in `folder` and looks at every file it names.
@@ -179,6 +221,7 @@ fn look_at(item: &Item, monitor: &Monitor) -> Result<Usable> {
 
 /// Fails where the file is silent throughout.
 fn media_file(path: &Path, duration_s: f64, monitor: &Monitor) -> Result<MediaFile> {
+    let stamp = stamp(path);
     let mut reader = AudioReader::open(path, AudioFormat::VGGISH, 0.0)?;
     let mut samples = Vec::new();
     while !samples.iter().any(|sample: &f32| sample.abs() > AUDIBLE) {
@@ -195,6 +238,7 @@ fn media_file(path: &Path, duration_s: f64, monitor: &Monitor) -> Result<MediaFi
         path: path.to_owned(),
         sha256: sha256_of_file(path, monitor)?,
         duration_s,
+        stamp,
     })
 }
 

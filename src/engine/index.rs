@@ -168,7 +168,7 @@ fn listen_to_all(
 fn ends_the_run(error: &Error) -> bool {
     matches!(
         error.kind(),
-        ErrorKind::Cancelled | ErrorKind::Pack | ErrorKind::Device
+        ErrorKind::Cancelled | ErrorKind::Pack | ErrorKind::Device | ErrorKind::Memory
     )
 }
 

@@ -12,6 +12,7 @@ pub mod export;
 pub mod features;
 pub mod fine_tune;
 pub mod index;
+mod matcher;
 mod pairs;
 pub mod run_network;
 pub mod separate;

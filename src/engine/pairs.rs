@@ -18,7 +18,7 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use sha2::{Digest, Sha256};
 
-use super::clips::{Clips, Mix, Window};
+use super::clips::{Clips, Keep, Mix, Picture, Window};
 use super::corpus::{Inspected, MediaFile, Usable};
 use crate::error::{Error, Result};
 use crate::jobs::Monitor;
@@ -31,38 +31,49 @@ const RENDERINGS: usize = 2;
 /// How much louder or quieter than it is a clean track may be heard, dB.
 const LEVEL_DB: f32 = 6.0;
 
-/// What training learns from, and what it watches.
-pub(super) struct Pairs {
-    pub(super) examples: Vec<Example>,
+/// What training learns from, and what it watches: of pictures `P`, of sounds `S`.
+pub(super) struct Pairs<P, S> {
+    pub(super) examples: Vec<Example<P, S>>,
+    /// The tags of each example.
+    pub(super) tags: Vec<Vec<String>>,
     /// The first 32 s of each validation item, both stems from its mix as in the protocol `separated`.
-    pub(super) validation: Vec<Cut>,
+    pub(super) validation: Vec<Cut<P, S>>,
     /// "leak-free", "masked" or "paper".
     pub(super) pairing: &'static str,
     /// Items passed over, and why.
     pub(super) rejected: Vec<(String, String)>,
 }
 
+/// How pairs are made.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Pairing {
+    /// Both sides swapped where the corpus allows.
+    pub(super) leak_free: bool,
+    /// Windows kept of each longer video.
+    pub(super) cuts: usize,
+    pub(super) seed: u64,
+    /// The picture alone asks: an item without one is passed over, and voices are not needed.
+    pub(super) visual_only: bool,
+}
+
 /// Makes or reads the features of all training and validation items. An item that fails is passed over.
-pub(super) fn pairs(
+pub(super) fn pairs<P: Picture, S: Keep>(
     clips: &Clips<'_>,
     corpus: &Inspected,
-    leak_free: bool,
-    cuts: usize,
-    seed: u64,
+    how: Pairing,
     monitor: &Monitor,
-) -> Result<Pairs> {
+) -> Result<Pairs<P, S>> {
     let train: Vec<&Usable> = corpus.split(Split::Train).collect();
     let validation: Vec<&Usable> = corpus.split(Split::Val).collect();
     let maker = Maker {
         clips,
         tracks: train.iter().copied().filter(|item| item.bgm.is_some()).collect(),
-        leak_free,
-        cuts,
-        seed,
+        how,
     };
     let mut names = Identities::default();
     let mut pairs = Pairs {
         examples: Vec::new(),
+        tags: Vec::new(),
         validation: Vec::new(),
         pairing: "paper",
         rejected: Vec::new(),
@@ -81,6 +92,7 @@ pub(super) fn pairs(
                     Way::Masked => masked += 1,
                     Way::Paper => {}
                 }
+                pairs.tags.push(item.tags.clone());
                 pairs.examples.push(Example {
                     video: names.of(&item.video.sha256),
                     bgm: names.of(item.bgm_identity()),
@@ -130,14 +142,17 @@ struct Maker<'a> {
     clips: &'a Clips<'a>,
     /// Training items whose clean track may lie under another's voice.
     tracks: Vec<&'a Usable>,
-    leak_free: bool,
-    cuts: usize,
-    seed: u64,
+    how: Pairing,
 }
 
 impl Maker<'_> {
-    fn example(&self, item: &Usable, monitor: &Monitor) -> Result<(Vec<Cut>, Way)> {
-        let mut rng = rng_of(self.seed, &item.video.sha256);
+    fn example<P: Picture, S: Keep>(
+        &self,
+        item: &Usable,
+        monitor: &Monitor,
+    ) -> Result<(Vec<Cut<P, S>>, Way)> {
+        self.require_picture(item)?;
+        let mut rng = rng_of(self.how.seed, &item.video.sha256);
         let partners: Vec<&MediaFile> = self
             .tracks
             .iter()
@@ -147,12 +162,12 @@ impl Maker<'_> {
             .filter_map(|other| other.bgm.as_ref())
             .collect();
         let way = match (&item.voice, &item.bgm) {
-            _ if !self.leak_free => Way::Paper,
+            _ if !self.how.leak_free => Way::Paper,
             (Some(_), Some(_)) if !partners.is_empty() => Way::Swapped,
             _ => Way::Masked,
         };
         let mut cuts = Vec::new();
-        for start_s in random_cuts(item.video.duration_s, self.cuts, &mut rng) {
+        for start_s in random_cuts(item.video.duration_s, self.how.cuts, &mut rng) {
             monitor.check()?;
             let mut cut = Cut {
                 start_s,
@@ -175,7 +190,7 @@ impl Maker<'_> {
                     file: &item.video,
                     start_s,
                 };
-                cut.picture = Some(self.clips.picture(window, monitor)?);
+                cut.picture = Some(P::of(self.clips, window, monitor)?);
             }
             if cut.picture.is_some() || !cut.voices.is_empty() {
                 cuts.push(cut);
@@ -187,7 +202,8 @@ impl Maker<'_> {
         Ok((cuts, way))
     }
 
-    fn first_clip(&self, item: &Usable, monitor: &Monitor) -> Result<Cut> {
+    fn first_clip<P: Picture, S: Keep>(&self, item: &Usable, monitor: &Monitor) -> Result<Cut<P, S>> {
+        self.require_picture(item)?;
         let mut cut = Cut {
             start_s: 0.0,
             picture: None,
@@ -200,7 +216,7 @@ impl Maker<'_> {
                 file: &item.video,
                 start_s: 0.0,
             };
-            cut.picture = Some(self.clips.picture(window, monitor)?);
+            cut.picture = Some(P::of(self.clips, window, monitor)?);
         }
         if cut.bgms.is_empty() || (cut.voices.is_empty() && cut.picture.is_none()) {
             return Err(nothing_left(item));
@@ -208,7 +224,17 @@ impl Maker<'_> {
         Ok(cut)
     }
 
-    fn separate(&self, cut: &mut Cut, video: &MediaFile, monitor: &Monitor) -> Result<()> {
+    fn require_picture(&self, item: &Usable) -> Result<()> {
+        if item.picture || !self.how.visual_only {
+            return Ok(());
+        }
+        Err(Error::input(
+            &item.video.path,
+            "has no picture, and this method asks with the picture alone; give a video",
+        ))
+    }
+
+    fn separate<P, S: Keep>(&self, cut: &mut Cut<P, S>, video: &MediaFile, monitor: &Monitor) -> Result<()> {
         let window = Window {
             file: video,
             start_s: cut.start_s,
@@ -219,9 +245,9 @@ impl Maker<'_> {
         Ok(())
     }
 
-    fn swap(
+    fn swap<P, S: Keep>(
         &self,
-        cut: &mut Cut,
+        cut: &mut Cut<P, S>,
         voice: &MediaFile,
         bgm: &MediaFile,
         partners: &[&MediaFile],
@@ -239,8 +265,10 @@ impl Maker<'_> {
                 start_s: rng.random::<f64>() * (partner.duration_s - CLIP_S).max(0.0),
             };
             let mix = Mix::drawn(rng);
-            cut.voices
-                .extend(self.clips.remixed_voice(at(voice), under, &mix, monitor)?);
+            if !self.how.visual_only {
+                let heard = self.clips.remixed_voice(at(voice), under, &mix, monitor)?;
+                cut.voices.extend(heard);
+            }
             // The first is the track as it is.
             let gain_db = if rendering == 0 {
                 0.0
@@ -253,7 +281,13 @@ impl Maker<'_> {
         Ok(())
     }
 
-    fn mask(&self, cut: &mut Cut, video: &MediaFile, rng: &mut ChaCha8Rng, monitor: &Monitor) -> Result<()> {
+    fn mask<P, S: Keep>(
+        &self,
+        cut: &mut Cut<P, S>,
+        video: &MediaFile,
+        rng: &mut ChaCha8Rng,
+        monitor: &Monitor,
+    ) -> Result<()> {
         let query = Window {
             file: video,
             start_s: cut.start_s,

@@ -4,6 +4,8 @@
 //! struct with `new(&Config, VarBuilder)` and `forward`. Parameter paths equal the
 //! reference checkpoint's. No file access outside [`weights`].
 
+pub mod cbvmr;
+pub mod cmmr;
 pub mod layers;
 pub mod mrcmv;
 pub mod slowfast;

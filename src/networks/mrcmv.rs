@@ -363,7 +363,7 @@ fn average(x: &Tensor, rows: usize) -> Result<Tensor> {
         .mean(2)?)
 }
 
-fn normalise(embedding: &Tensor, norm: Norm) -> Result<Tensor> {
+pub(super) fn normalise(embedding: &Tensor, norm: Norm) -> Result<Tensor> {
     let length = match norm {
         Norm::None => return Ok(embedding.clone()),
         Norm::Unit => 1.0,

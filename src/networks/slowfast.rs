@@ -6,13 +6,18 @@
 //!
 //! Layout: [B, C, T, H, W]. Batch norm is eval-mode with eps 1e-5.
 
-use candle_core::Tensor;
+use candle_core::{DType, Tensor};
 use candle_nn::VarBuilder;
 use serde::{Deserialize, Serialize};
 
 use super::layers::{Activation, BatchNorm, Conv, Geometry, max_pool};
 use super::weights::parameter;
 use crate::error::{Error, Result};
+
+/// How pixels in 0..=1 are normalised: minus the mean, over the deviation.
+pub const PIXEL_MEAN: f32 = 0.45;
+/// As [`PIXEL_MEAN`].
+pub const PIXEL_STD: f32 = 0.225;
 
 /// Channels of the slow stem.
 const STEM: usize = 64;
@@ -295,4 +300,29 @@ pub fn fast_times_s() -> [f64; 64] {
 /// Which fast frames are the slow ones: trunc(linspace(0, 63, 8)), as PySlowFast picks.
 pub fn slow_indices() -> [usize; 8] {
     std::array::from_fn(|i| (i as f64 * 63.0 / 7.0) as usize)
+}
+
+/// The slow frames among the 64 fast ones.
+///
+/// # Shapes
+/// [B, 3, 64, H, W] -> [B, 3, 8, H, W].
+///
+/// # Errors
+/// When there are fewer than 64 or the device fails.
+pub fn slow_frames(fast: &Tensor) -> Result<Tensor> {
+    let indices = slow_indices().map(|index| index as u32);
+    Ok(fast.index_select(&Tensor::new(indices.as_slice(), fast.device())?, 2)?)
+}
+
+/// Frames of bytes as [`SlowFast::forward`] takes them.
+///
+/// # Shapes
+/// [3, T, H, W] u8 -> [1, 3, T, H, W] f32.
+///
+/// # Errors
+/// When the device fails.
+pub fn normalised(frames: &Tensor) -> Result<Tensor> {
+    let scale = 1.0 / (255.0 * f64::from(PIXEL_STD));
+    let shift = -f64::from(PIXEL_MEAN) / f64::from(PIXEL_STD);
+    Ok(frames.to_dtype(DType::F32)?.affine(scale, shift)?.unsqueeze(0)?)
 }

@@ -8,6 +8,7 @@ mod key;
 pub mod loudness;
 pub mod mel;
 pub mod resample;
+pub mod statistics;
 pub mod stft;
 
 /// A Hann window whose next period would start right after it: 0.5 - 0.5 cos(2 pi i / n).

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::Write;
+use std::ops::Range;
 use std::path::Path;
 
 use candle_core::{Device, Tensor};
@@ -27,6 +28,66 @@ pub struct Progress {
     pub epochs: Vec<Epoch>,
     /// The epoch with the best validation recall so far.
     pub best_epoch: Option<usize>,
+    /// Pairs of a batch; less than the config's where the device ran out of memory.
+    pub batch_size: usize,
+    /// What was done of the next epoch.
+    #[serde(default)]
+    pub partial: Option<Partial>,
+}
+
+/// An epoch in parts: where its batches begin and end among its draws, and how many are done.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Partial {
+    /// Where each batch begins, and last where the last one ends.
+    pub(super) bounds: Vec<usize>,
+    /// The next batch.
+    pub(super) next: usize,
+    /// Sum of the losses of the batches before it.
+    pub(super) loss_sum: f64,
+}
+
+impl Partial {
+    /// Nothing done: `draws` in batches of at most `batch_size`, whose sizes differ by one at most.
+    pub(super) fn new(draws: usize, batch_size: usize) -> Self {
+        Self {
+            bounds: bounds(0, draws, batch_size),
+            next: 0,
+            loss_sum: 0.0,
+        }
+    }
+
+    pub(super) fn batches(&self) -> usize {
+        self.bounds.len() - 1
+    }
+
+    /// The draws of the next batch.
+    pub(super) fn range(&self) -> Range<usize> {
+        self.bounds[self.next]..self.bounds[self.next + 1]
+    }
+
+    /// Cuts what is left into batches of half the size, and returns that.
+    ///
+    /// # Errors
+    /// `error`, where half of it is no batch: a pair needs another to tell it from.
+    pub(super) fn halve(&mut self, error: Error) -> Result<usize> {
+        let half = self.range().len() / 2;
+        if half < 2 {
+            return Err(error);
+        }
+        let (from, to) = (self.range().start, self.bounds[self.batches()]);
+        self.bounds.truncate(self.next);
+        self.bounds.extend(bounds(from, to, half));
+        Ok(half)
+    }
+}
+
+/// Where batches of at most `size` begin and end in `from..to`.
+fn bounds(from: usize, to: usize, size: usize) -> Vec<usize> {
+    let draws = to - from;
+    let batches = draws.div_ceil(size.max(2)).max(1);
+    (0..=batches)
+        .map(|batch| from + draws * batch / batches)
+        .collect()
 }
 
 /// All that a run needs to go on.
@@ -112,5 +173,25 @@ impl Checkpoint {
             sums,
             best,
         }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::ErrorKind;
+
+    #[test]
+    fn batches_differ_by_one_and_halve_from_where_memory_ran_out() {
+        let mut part = Partial::new(33, 32);
+        assert_eq!(part.bounds, [0, 16, 33]);
+        part.next = 1;
+        let out_of_memory = || Error::new(ErrorKind::Memory, "out of memory");
+        assert_eq!(part.halve(out_of_memory()).expect("half"), 8);
+        assert_eq!(part.bounds, [0, 16, 21, 27, 33]);
+        assert_eq!(part.range(), 16..21);
+        assert_eq!(part.halve(out_of_memory()).expect("half"), 2);
+        let error = part.halve(out_of_memory()).expect_err("a batch of one");
+        assert_eq!(error.kind(), ErrorKind::Memory);
     }
 }

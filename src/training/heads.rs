@@ -12,22 +12,23 @@ use crate::error::{Error, Result};
 use crate::networks::mrcmv::{Config, Mrcmv, Norm, Presence, QueryInput};
 use crate::retrieval::Metric;
 
-/// Cached features of one 32 s cut.
+/// Features of one 32 s cut: of its picture `P` the SlowFast rows, slow [8, slow_dim] and fast [64, fast_dim], and of a
+/// sound `S` the VGGish rows [72, 128], unless the system takes others.
 #[derive(Debug, Clone)]
-pub struct Cut {
+pub struct Cut<P = (Tensor, Tensor), S = Tensor> {
     /// Start in the video, seconds.
     pub start_s: f64,
-    /// SlowFast rows, slow [8, slow_dim] and fast [64, fast_dim].
-    pub picture: Option<(Tensor, Tensor)>,
-    /// VGGish rows [72, 128] of each rendering of the voice; none without voice.
-    pub voices: Vec<Tensor>,
-    /// VGGish rows [72, 128] of each rendering of the BGM; at least one.
-    pub bgms: Vec<Tensor>,
+    /// The picture.
+    pub picture: Option<P>,
+    /// Each rendering of the voice; none without voice.
+    pub voices: Vec<S>,
+    /// Each rendering of the BGM; at least one.
+    pub bgms: Vec<S>,
 }
 
-/// Cached features of one item.
+/// Features of one item.
 #[derive(Debug, Clone)]
-pub struct Example {
+pub struct Example<P = (Tensor, Tensor), S = Tensor> {
     /// Identity of the video.
     pub video: usize,
     /// Identity of the BGM track.
@@ -35,10 +36,10 @@ pub struct Example {
     /// Length of the video, seconds.
     pub duration_s: f64,
     /// Its cuts; at least one.
-    pub cuts: Vec<Cut>,
+    pub cuts: Vec<Cut<P, S>>,
 }
 
-impl Example {
+impl<P, S> Example<P, S> {
     /// What the sampler must know.
     pub fn shape(&self) -> ItemShape {
         ItemShape {
@@ -86,54 +87,59 @@ impl Heads {
             validation,
         })
     }
+}
 
-    /// E_J of queries that may lack a modality, in their order.
-    fn query(&self, queries: &[Query<'_>]) -> Result<Tensor> {
-        let pictures: Vec<Option<&(Tensor, Tensor)>> = queries
-            .iter()
-            .map(|query| {
-                query
-                    .cut
-                    .picture
-                    .as_ref()
-                    .filter(|_| query.absent != Absent::Picture)
-            })
-            .collect();
-        let voices: Vec<Option<&Tensor>> = queries
-            .iter()
-            .map(|query| {
-                query
-                    .cut
-                    .voices
-                    .get(query.voice)
-                    .filter(|_| query.absent != Absent::Voice)
-            })
-            .collect();
-        let slow: Vec<Option<&Tensor>> = pictures.iter().map(|rows| rows.map(|(slow, _)| slow)).collect();
-        let fast: Vec<Option<&Tensor>> = pictures.iter().map(|rows| rows.map(|(_, fast)| fast)).collect();
-        let input = QueryInput {
-            picture: stacked(&slow)?.zip(stacked(&fast)?),
-            voice: stacked(&voices)?,
-        };
-        let present = Presence {
-            picture: mask(&slow)?,
-            voice: mask(&voices)?,
-        };
-        Ok(self.network.query_present(&input, &present, 0.0)?.embedding)
-    }
+/// One query of a batch: a picture's rows, a voice's rows, either of which may be absent.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Query<'a> {
+    pub(super) picture: Option<&'a (Tensor, Tensor)>,
+    pub(super) voice: Option<&'a Tensor>,
+}
 
-    fn bgm<'a>(&self, rows: impl Iterator<Item = Option<&'a Tensor>>) -> Result<Tensor> {
-        let rows: Option<Vec<&Tensor>> = rows.collect();
-        let rows = rows.ok_or_else(|| Error::internal("a cut has no music"))?;
-        self.network.bgm(&Tensor::stack(&rows, 0)?)
+impl<'a> Query<'a> {
+    fn of(cut: &'a Cut, voice: usize, absent: Absent) -> Self {
+        Self {
+            picture: cut.picture.as_ref().filter(|_| absent != Absent::Picture),
+            voice: cut.voices.get(voice).filter(|_| absent != Absent::Voice),
+        }
     }
 }
 
-/// One query of a batch.
-struct Query<'a> {
-    cut: &'a Cut,
-    voice: usize,
-    absent: Absent,
+/// E_J of queries that may lack a modality, in their order.
+pub(super) fn embed_queries(network: &Mrcmv, queries: &[Query<'_>]) -> Result<Tensor> {
+    let voices: Vec<Option<&Tensor>> = queries.iter().map(|query| query.voice).collect();
+    let slow: Vec<Option<&Tensor>> = queries
+        .iter()
+        .map(|query| query.picture.map(|(slow, _)| slow))
+        .collect();
+    let fast: Vec<Option<&Tensor>> = queries
+        .iter()
+        .map(|query| query.picture.map(|(_, fast)| fast))
+        .collect();
+    let input = QueryInput {
+        picture: stacked(&slow)?.zip(stacked(&fast)?),
+        voice: stacked(&voices)?,
+    };
+    let present = Presence {
+        picture: mask(&slow)?,
+        voice: mask(&voices)?,
+    };
+    Ok(network.query_present(&input, &present, 0.0)?.embedding)
+}
+
+/// The music of each cut of a batch, stacked.
+pub(super) fn stack_music<'a>(rows: impl Iterator<Item = Option<&'a Tensor>>) -> Result<Tensor> {
+    let rows: Option<Vec<&Tensor>> = rows.collect();
+    let rows = rows.ok_or_else(|| Error::internal("a cut has no music"))?;
+    Ok(Tensor::stack(&rows, 0)?)
+}
+
+/// How embeddings of one norm are compared.
+pub(super) fn metric_of(norm: Norm) -> Metric {
+    match norm {
+        Norm::Unit | Norm::SqrtDim => Metric::Cosine,
+        Norm::None => Metric::L2,
+    }
 }
 
 /// Rows of a batch, zeros where they are absent; `None` where all are.
@@ -166,14 +172,10 @@ impl Learner for Heads {
         let cut = |draw: &Draw| &self.examples[draw.item].cuts[draw.cut];
         let queries: Vec<Query<'_>> = batch
             .iter()
-            .map(|draw| Query {
-                cut: cut(draw),
-                voice: draw.voice,
-                absent: draw.absent,
-            })
+            .map(|draw| Query::of(cut(draw), draw.voice, draw.absent))
             .collect();
-        let bgms = batch.iter().map(|draw| cut(draw).bgms.get(draw.bgm));
-        Ok((self.query(&queries)?, self.bgm(bgms)?))
+        let music = stack_music(batch.iter().map(|draw| cut(draw).bgms.get(draw.bgm)))?;
+        Ok((embed_queries(&self.network, &queries)?, self.network.bgm(&music)?))
     }
 
     fn embed_validation(&self) -> Result<Option<(Tensor, Tensor)>> {
@@ -183,21 +185,15 @@ impl Learner for Heads {
         let queries: Vec<Query<'_>> = self
             .validation
             .iter()
-            .map(|cut| Query {
-                cut,
-                voice: 0,
-                absent: Absent::Nothing,
-            })
+            .map(|cut| Query::of(cut, 0, Absent::Nothing))
             .collect();
-        let bgms = self.validation.iter().map(|cut| cut.bgms.first());
-        Ok(Some((self.query(&queries)?.detach(), self.bgm(bgms)?.detach())))
+        let music = stack_music(self.validation.iter().map(|cut| cut.bgms.first()))?;
+        let joint = embed_queries(&self.network, &queries)?.detach();
+        Ok(Some((joint, self.network.bgm(&music)?.detach())))
     }
 
     fn metric(&self) -> Metric {
-        match self.config.norm {
-            Norm::Unit | Norm::SqrtDim => Metric::Cosine,
-            Norm::None => Metric::L2,
-        }
+        metric_of(self.config.norm)
     }
 
     fn width(&self) -> usize {

@@ -34,6 +34,11 @@ impl Negatives {
         Ok(Self { mask, count })
     }
 
+    /// [B, B] f32: 1 where pair k (column) is a negative of pair i (row).
+    pub fn mask(&self) -> &Tensor {
+        &self.mask
+    }
+
     /// Number of triplets in the batch.
     ///
     /// # Errors

@@ -4,21 +4,28 @@
 //! embeddings; [`losses`] are eq. 5-7; [`train`] moves the [`Variables`] along them and keeps a checkpoint. The loop
 //! knows neither media nor packs: whoever calls it brings the features, as [`Heads`] does from a cache.
 
+mod baselines;
 mod checkpoint;
 mod config;
 pub mod corpus;
+mod end_to_end;
 mod heads;
 pub mod losses;
+mod objective;
 mod optimizer;
 pub mod published;
+pub mod ranking;
 pub mod sampler;
 mod schedule;
 mod trainer;
 mod variables;
 
-pub use checkpoint::{Checkpoint, Progress};
+pub use baselines::{CbvmrSides, CmmrStreams, tag_names, tag_targets};
+pub use checkpoint::{Checkpoint, Partial, Progress};
 pub use config::{Config, OptimizerConfig};
+pub use end_to_end::{EndToEnd, Stored, Together};
 pub use heads::{Cut, Example, Heads};
+pub use objective::Objective;
 pub use optimizer::Optimizer;
 pub use schedule::MarginSchedule;
 pub use trainer::{Epoch, Learner, Outcome, Run, checkpoint_path, train};

@@ -1,4 +1,4 @@
-//! What each batch of each epoch holds: one cut of every item, its pseudo label, its rendering, and which modality its
+//! What each epoch holds: one cut of every item, its pseudo label, its rendering, and which modality its
 //! query goes without (4.2 of the paper; reading, points 1, 8 and 9).
 //!
 //! Everything is drawn from (seed, epoch) alone, so that a resumed run draws what an uninterrupted one would have.
@@ -66,21 +66,20 @@ pub struct Draw {
     pub absent: Absent,
 }
 
-/// Draws batches.
+/// Draws epochs.
 #[derive(Debug, Clone)]
 pub struct Sampler {
     items: Vec<ItemShape>,
     /// The first label of each item.
     first_label: Vec<u32>,
     labels: usize,
-    batch_size: usize,
     modality_dropout: f64,
     seed: u64,
 }
 
 impl Sampler {
     /// A sampler over `items`.
-    pub fn new(items: Vec<ItemShape>, batch_size: usize, modality_dropout: f64, seed: u64) -> Self {
+    pub fn new(items: Vec<ItemShape>, modality_dropout: f64, seed: u64) -> Self {
         // Items of one video share its labels, which reach as far as its longest item.
         let mut slots: Vec<(usize, u32)> = Vec::new();
         for item in &items {
@@ -101,7 +100,6 @@ impl Sampler {
             first_label: items.iter().map(|item| first(item.video)).collect(),
             labels: slots.iter().map(|(_, count)| *count as usize).sum(),
             items,
-            batch_size: batch_size.max(2),
             modality_dropout,
             seed,
         }
@@ -117,17 +115,13 @@ impl Sampler {
         self.labels
     }
 
-    /// The batches of `epoch`: every item once, in an order of its own, in batches whose sizes differ by one at most.
-    pub fn epoch(&self, epoch: usize) -> Vec<Vec<Draw>> {
+    /// What `epoch` holds: every item once, in an order of its own.
+    pub fn epoch(&self, epoch: usize) -> Vec<Draw> {
         let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
         rng.set_stream(epoch as u64);
         let mut order: Vec<usize> = (0..self.items.len()).collect();
         order.shuffle(&mut rng);
-        let draws: Vec<Draw> = order.into_iter().map(|item| self.draw(item, &mut rng)).collect();
-        let batches = draws.len().div_ceil(self.batch_size).max(1);
-        (0..batches)
-            .map(|batch| draws[draws.len() * batch / batches..draws.len() * (batch + 1) / batches].to_vec())
-            .collect()
+        order.into_iter().map(|item| self.draw(item, &mut rng)).collect()
     }
 
     fn draw(&self, index: usize, rng: &mut ChaCha8Rng) -> Draw {
@@ -210,14 +204,13 @@ mod tests {
                 item(1, 20.0, &[0.0]),
                 item(0, 46.1, &[7.0]),
             ],
-            8,
             0.0,
             0,
         );
         // 60 s: starts up to 28 s, five slots; 20 s: one.
         assert_eq!(sampler.labels(), 6);
         let mut labels = [0; 3];
-        for draw in &sampler.epoch(1)[0] {
+        for draw in &sampler.epoch(1) {
             labels[draw.item] = draw.label;
         }
         assert_eq!(labels, [3, 5, 1]);
@@ -226,27 +219,21 @@ mod tests {
     #[test]
     fn an_epoch_holds_every_item_once_and_repeats_by_seed() {
         let items: Vec<_> = (0..33).map(|video| item(video, 50.0, &[0.0, 9.0])).collect();
-        let sampler = Sampler::new(items.clone(), 32, 0.15, 5);
+        let sampler = Sampler::new(items.clone(), 0.15, 5);
         let epoch = sampler.epoch(3);
-        let mut sizes: Vec<usize> = epoch.iter().map(Vec::len).collect();
-        sizes.sort_unstable();
-        assert_eq!(sizes, [16, 17]);
-        let mut seen: Vec<usize> = epoch.iter().flatten().map(|draw| draw.item).collect();
+        let mut seen: Vec<usize> = epoch.iter().map(|draw| draw.item).collect();
         seen.sort_unstable();
         assert_eq!(seen, (0..33).collect::<Vec<_>>());
-        assert_eq!(epoch, Sampler::new(items.clone(), 32, 0.15, 5).epoch(3));
+        assert_eq!(epoch, Sampler::new(items.clone(), 0.15, 5).epoch(3));
         assert_ne!(epoch, sampler.epoch(4));
-        assert_ne!(epoch, Sampler::new(items, 32, 0.15, 6).epoch(3));
+        assert_ne!(epoch, Sampler::new(items, 0.15, 6).epoch(3));
     }
 
     #[test]
     fn modalities_go_missing_each_by_its_share_and_never_both() {
         let items: Vec<_> = (0..1000).map(|video| item(video, 20.0, &[0.0])).collect();
-        let sampler = Sampler::new(items, 100, 0.15, 1);
-        let draws: Vec<Draw> = (1..=10)
-            .flat_map(|epoch| sampler.epoch(epoch))
-            .flatten()
-            .collect();
+        let sampler = Sampler::new(items, 0.15, 1);
+        let draws: Vec<Draw> = (1..=10).flat_map(|epoch| sampler.epoch(epoch)).collect();
         let share = |absent: Absent| {
             draws.iter().filter(|draw| draw.absent == absent).count() as f64 / draws.len() as f64
         };
@@ -260,8 +247,8 @@ mod tests {
         voiceless.cuts[0].voices = 0;
         let mut blind = item(1, 20.0, &[0.0]);
         blind.cuts[0].picture = false;
-        let sampler = Sampler::new(vec![voiceless, blind], 2, 0.5, 1);
-        for draw in (1..20).flat_map(|epoch| sampler.epoch(epoch)).flatten() {
+        let sampler = Sampler::new(vec![voiceless, blind], 0.5, 1);
+        for draw in (1..20).flat_map(|epoch| sampler.epoch(epoch)) {
             assert_eq!(draw.absent, [Absent::Voice, Absent::Picture][draw.item]);
         }
     }

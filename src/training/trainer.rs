@@ -1,19 +1,22 @@
 //! The loop: batches, losses, steps, validation, a checkpoint after every epoch.
 //!
 //! Everything random comes from the seed and the epoch, and the optimiser's state is saved with the weights: a run that
-//! was interrupted at any point and resumed ends in the very weights of one that was not.
+//! was interrupted at any point and resumed ends in the very weights of one that was not. A cancel, which is also how a
+//! run pauses, keeps the batches done so far; a kill loses what was done since the last checkpoint, a minute at most.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
+use candle_core::backprop::GradStore;
 use candle_core::{DType, Tensor};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-use super::checkpoint::{Checkpoint, Progress};
+use super::checkpoint::{Checkpoint, Partial, Progress};
 use super::config::{Config, OptimizerConfig};
-use super::losses::{Negatives, pseudo_label, triplet};
+use super::objective::{CLASSIFIER_BGM, CLASSIFIER_JOINT, Objective};
 use super::optimizer::{Optimizer, require_finite};
 use super::sampler::{Draw, Sampler};
 use super::variables::Variables;
@@ -29,6 +32,25 @@ pub trait Learner {
     /// # Errors
     /// When the device fails.
     fn embed(&self, batch: &[Draw]) -> Result<(Tensor, Tensor)>;
+
+    /// What is minimised, of one batch: eq. 5 unless the system has a loss of its own.
+    ///
+    /// # Errors
+    /// When the device fails.
+    fn loss(&self, batch: &[Draw], objective: &Objective<'_>) -> Result<Tensor> {
+        let (joint, bgm) = self.embed(batch)?;
+        objective.triplet_pseudo_label(&joint, &bgm, batch)
+    }
+
+    /// The loss of one batch and its gradients, before a step is taken along them.
+    ///
+    /// # Errors
+    /// When the device fails.
+    fn gradients(&self, batch: &[Draw], objective: &Objective<'_>) -> Result<(Tensor, GradStore)> {
+        let loss = self.loss(batch, objective)?;
+        let gradients = loss.backward()?;
+        Ok((loss, gradients))
+    }
 
     /// E_J and E_M of the validation items, [V, d_E] each; `None` without any.
     ///
@@ -83,9 +105,8 @@ pub struct Outcome {
     pub weights: BTreeMap<String, Tensor>,
 }
 
-/// Names of the classifiers W^J and W^M, which serve training and are no part of a pack.
-const CLASSIFIER_JOINT: &str = "classifier.joint";
-const CLASSIFIER_BGM: &str = "classifier.bgm";
+/// A long epoch is saved this often, so that a kill does not cost more.
+const SAVE_EVERY: Duration = Duration::from_mins(1);
 /// Keeps the draw of the classifiers apart from that of the network.
 const CLASSIFIER_STREAM: u64 = 1 << 32;
 
@@ -99,7 +120,7 @@ pub fn checkpoint_path(folder: &Path) -> PathBuf {
 ///
 /// # Errors
 /// When there are no two items that can tell each other apart, the checkpoint belongs to another run, the loss is not finite, the disk is full;
-/// cancelled. The checkpoint of the last finished epoch stays.
+/// cancelled. A checkpoint stays.
 pub fn train(
     mut run: Run<'_>,
     resume: bool,
@@ -150,6 +171,8 @@ impl State {
                 about: run.about.clone(),
                 epochs: Vec::new(),
                 best_epoch: None,
+                batch_size: run.config.batch_size,
+                partial: None,
             },
             optimizer: Optimizer::new(run.config.optimizer),
             best: BTreeMap::new(),
@@ -187,33 +210,70 @@ impl State {
         Ok(epoch)
     }
 
-    /// The mean loss over the batches of an epoch, stepping after each where the run `learns`.
+    /// The mean loss over the batches of an epoch, stepping after each where the run `learns`. It goes on from the
+    /// batches that were done before an interruption.
     fn pass(&mut self, run: &Run<'_>, epoch: usize, learns: bool, monitor: &Monitor) -> Result<f64> {
-        let batches = run.sampler.epoch(epoch);
-        let margin = run.config.margin.margin(epoch);
-        let mut sum = 0.0;
-        for (number, batch) in batches.iter().enumerate() {
-            monitor.check()?;
-            let done = (epoch - 1) as f32 + number as f32 / batches.len() as f32;
+        let draws = run.sampler.epoch(epoch);
+        let mut part = match self.progress.partial.take() {
+            Some(part) if learns => part,
+            _ => Partial::new(draws.len(), self.progress.batch_size),
+        };
+        let mut saved = Instant::now();
+        while part.next < part.batches() {
+            if let Err(cancelled) = monitor.check() {
+                if learns && part.next > 0 {
+                    self.save(run, Some(part))?;
+                }
+                return Err(cancelled);
+            }
+            let done = (epoch - 1) as f32 + part.next as f32 / part.batches() as f32;
             monitor.progress(
                 &format!("Training, epoch {epoch} of {}", run.config.epochs),
                 Some(done / run.config.epochs.max(1) as f32),
             );
-            let loss = batch_loss(run, batch, margin)?;
-            let value = f64::from(loss.to_scalar::<f32>()?);
-            if !value.is_finite() {
-                return Err(not_finite(run.config, epoch, learns));
+            match self.batch(run, &draws[part.range()], epoch, learns) {
+                Ok(loss) => {
+                    part.loss_sum += loss;
+                    part.next += 1;
+                }
+                Err(error) if error.kind() == ErrorKind::Memory => {
+                    self.progress.batch_size = part.halve(error)?;
+                    monitor.warn(format!(
+                        "the device ran out of memory; training goes on with batches of {}",
+                        self.progress.batch_size
+                    ));
+                }
+                Err(error) => return Err(error),
             }
-            sum += value;
-            if learns {
-                self.optimizer.step(&run.variables, &loss.backward()?)?;
+            if learns && saved.elapsed() >= SAVE_EVERY {
+                self.save(run, Some(part.clone()))?;
+                saved = Instant::now();
             }
         }
         require_finite(&run.variables).map_err(|error| match error.kind() {
             ErrorKind::Internal => not_finite(run.config, epoch, learns).with_source(error),
             _ => error,
         })?;
-        Ok(sum / batches.len() as f64)
+        Ok(part.loss_sum / part.batches() as f64)
+    }
+
+    /// The loss of one batch, and a step along its gradients where the run `learns`.
+    fn batch(&mut self, run: &Run<'_>, batch: &[Draw], epoch: usize, learns: bool) -> Result<f64> {
+        let objective = Objective::new(run.config, run.sampler.items(), &run.variables, epoch);
+        let (loss, gradients) = if learns {
+            let (loss, gradients) = run.learner.gradients(batch, &objective)?;
+            (loss, Some(gradients))
+        } else {
+            (run.learner.loss(batch, &objective)?, None)
+        };
+        let value = f64::from(loss.to_scalar::<f32>()?);
+        if !value.is_finite() {
+            return Err(not_finite(run.config, epoch, learns));
+        }
+        if let Some(gradients) = gradients {
+            self.optimizer.step(&run.variables, &gradients)?;
+        }
+        Ok(value)
     }
 
     /// Adds an epoch to the curves and saves everything.
@@ -234,14 +294,21 @@ impl State {
                 self.best = run.variables.snapshot()?;
             }
         }
+        self.save(run, None)?;
+        write_curves(run.folder, &self.progress.epochs)
+    }
+
+    fn save(&self, run: &Run<'_>, partial: Option<Partial>) -> Result<()> {
         Checkpoint {
-            progress: self.progress.clone(),
+            progress: Progress {
+                partial,
+                ..self.progress.clone()
+            },
             variables: run.variables.snapshot()?,
             sums: self.optimizer.sums().clone(),
             best: self.best.clone(),
         }
-        .save(&checkpoint_path(run.folder))?;
-        write_curves(run.folder, &self.progress.epochs)
+        .save(&checkpoint_path(run.folder))
     }
 
     fn outcome(self, run: &Run<'_>) -> Result<Outcome> {
@@ -258,30 +325,6 @@ impl State {
             weights,
         })
     }
-}
-
-/// Eq. 5 for one batch.
-fn batch_loss(run: &Run<'_>, batch: &[Draw], margin: f64) -> Result<Tensor> {
-    let (joint, bgm) = run.learner.embed(batch)?;
-    let items = run.sampler.items();
-    let videos: Vec<usize> = batch.iter().map(|draw| items[draw.item].video).collect();
-    let bgms: Vec<usize> = batch.iter().map(|draw| items[draw.item].bgm).collect();
-    let negatives = Negatives::new(&videos, &bgms, joint.device())?;
-    let loss = triplet(&joint, &bgm, &negatives, margin)?;
-    if run.config.lambda == 0.0 {
-        return Ok(loss);
-    }
-    let labels: Vec<u32> = batch.iter().map(|draw| draw.label).collect();
-    let labels = Tensor::new(labels, joint.device())?;
-    let semantic = pseudo_label(
-        &joint,
-        &bgm,
-        run.variables.get(CLASSIFIER_JOINT)?,
-        run.variables.get(CLASSIFIER_BGM)?,
-        &labels,
-        &negatives,
-    )?;
-    Ok((loss + (semantic * run.config.lambda)?)?)
 }
 
 /// W^J and W^M, d_E x N, drawn as PyTorch's Linear.

@@ -18,9 +18,9 @@ pub struct Variables {
 }
 
 impl Variables {
-    /// The parameters that `build` asks its [`VarBuilder`] for, with values drawn as PyTorch's Linear draws them: weight
-    /// and bias uniform in +-1 / sqrt(fan in), every other tensor zero. A value depends on `seed` and the order of the
-    /// names, on nothing else.
+    /// The parameters that `build` asks its [`VarBuilder`] for, with values drawn as PyTorch draws them for linear layers
+    /// and convolutions: weight and bias uniform in +-1 / sqrt(fan in). Every other tensor has the constant that its
+    /// layer starts with. A value depends on `seed` and the order of the names, on nothing else.
     ///
     /// # Errors
     /// When `build` fails or the device does.
@@ -29,28 +29,30 @@ impl Variables {
         seed: u64,
         build: impl FnOnce(VarBuilder<'_>) -> Result<()>,
     ) -> Result<Self> {
-        // candle's own map finds names and shapes out; its values are thrown away.
+        // candle's own map finds names, shapes and constants out; what it draws is thrown away.
         let map = VarMap::new();
         build(VarBuilder::from_varmap(&map, DType::F32, device))?;
-        let shapes: BTreeMap<String, Vec<usize>> = map
+        let first: BTreeMap<String, Tensor> = map
             .data()
             .lock()
             .map_err(|_| Error::internal("a network panicked while it was built"))?
             .iter()
-            .map(|(name, var)| (name.clone(), var.dims().to_vec()))
+            .map(|(name, var)| (name.clone(), var.as_detached_tensor()))
             .collect();
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let mut variables = Self {
             vars: BTreeMap::new(),
             device: device.clone(),
         };
-        for (name, shape) in &shapes {
+        for (name, constant) in &first {
             let weight = name
                 .strip_suffix(".bias")
                 .map_or_else(|| name.clone(), |layer| format!("{layer}.weight"));
-            match shapes.get(&weight).map(Vec::as_slice) {
-                Some([_, fan_in]) => variables.draw(name, shape, *fan_in, &mut rng)?,
-                _ => variables.insert(name, &Tensor::zeros(shape.as_slice(), DType::F32, device)?)?,
+            match first.get(&weight).map(Tensor::dims) {
+                Some([_, inputs @ ..]) if !inputs.is_empty() => {
+                    variables.draw(name, constant.dims(), inputs.iter().product(), &mut rng)?;
+                }
+                _ => variables.insert(name, constant)?,
             }
         }
         Ok(variables)
@@ -115,12 +117,18 @@ impl Variables {
 
     /// Builds networks whose tensors are these variables.
     pub fn builder(&self) -> VarBuilder<'static> {
-        let tensors: HashMap<String, Tensor> = self
-            .vars
-            .iter()
-            .map(|(name, var)| (name.clone(), var.as_tensor().clone()))
-            .collect();
-        VarBuilder::from_tensors(tensors, DType::F32, &self.device)
+        self.builder_with(HashMap::new())
+    }
+
+    /// Builds networks whose tensors are these variables and, where there is none of a name, `constants`, which do not
+    /// learn.
+    pub fn builder_with(&self, mut constants: HashMap<String, Tensor>) -> VarBuilder<'static> {
+        constants.extend(
+            self.vars
+                .iter()
+                .map(|(name, var)| (name.clone(), var.as_tensor().clone())),
+        );
+        VarBuilder::from_tensors(constants, DType::F32, &self.device)
     }
 
     /// Copies of the values, apart from the variables.

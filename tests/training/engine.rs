@@ -5,7 +5,7 @@ use std::sync::Mutex;
 
 use undertone::device::DeviceChoice;
 use undertone::engine::evaluate::{EvaluateRequest, Floor, Protocol, evaluate};
-use undertone::engine::fine_tune::{EpochReport, FineTuneRequest, Scope, fine_tune};
+use undertone::engine::fine_tune::{EpochReport, FineTuneRequest, Method, Scope, fine_tune};
 use undertone::engine::{Engine, EngineOptions};
 use undertone::error::Result;
 use undertone::jobs::Monitor;
@@ -15,9 +15,13 @@ use undertone::networks::weights::Pack;
 use undertone::settings::Folders;
 
 fn engine(home: &Path) -> Result<Engine> {
+    engine_with(home, "compact")
+}
+
+fn engine_with(home: &Path, pack: &str) -> Result<Engine> {
     Engine::open(EngineOptions {
         device: DeviceChoice::Cpu,
-        pack: "compact".to_owned(),
+        pack: pack.to_owned(),
         library: None,
         folders: Folders::under(home),
     })
@@ -230,11 +234,115 @@ fn without_clean_stems_the_trace_is_masked_and_called_so() -> Result<()> {
     };
     let error = evaluate(&engine, &clean, &silent).expect_err("no clean stems");
     assert!(error.to_string().contains("--protocol clean needs"), "{error}");
-    let scope = FineTuneRequest {
-        scope: Scope::All,
-        ..request(&corpus, home.path().join("all"), 1)
+    Ok(())
+}
+
+#[test]
+fn the_whole_table_is_trained() -> Result<()> {
+    let home = tempfile::tempdir().expect("temporary folder");
+    let engine = engine(home.path())?;
+    let corpus = corpus(&home.path().join("corpus"), 4, true)?;
+    let silent = Monitor::silent();
+    let asked = EvaluateRequest {
+        train: true,
+        epochs: Some(2),
+        ..EvaluateRequest::new(&corpus)
     };
-    assert!(fine_tune(&engine, &scope, &|_| {}, &silent).is_err());
-    assert!(!home.path().join("all").exists());
+    let table = evaluate(&engine, &asked, &silent)?;
+    assert!(table.missing_rows.is_empty(), "{:?}", table.missing_rows);
+    let rows: Vec<(&str, Vec<&str>)> = table
+        .rows
+        .iter()
+        .filter(|row| row.protocol == Protocol::Clean)
+        .map(|row| {
+            (
+                row.method.as_str(),
+                row.without.iter().map(String::as_str).collect(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        rows,
+        [
+            ("mrcmv", vec![]),
+            ("mrcmv", vec!["sa"]),
+            ("mrcmv", vec!["cma"]),
+            ("mrcmv", vec!["gate"]),
+            ("mrcmv", vec!["pseudo-label"]),
+            ("cmmr", vec![]),
+            ("cbvmr", vec![]),
+            ("chance", vec![]),
+            ("tag-random", vec![]),
+        ]
+    );
+    assert_eq!(table.rows.len(), 18);
+    // The rows are there now, and the same question has the same answer.
+    assert_eq!(table, evaluate(&engine, &asked, &silent)?);
+
+    // A corpus without tags learns CMMR from the tags of a tagged one, and only from them.
+    let text = std::fs::read_to_string(corpus.join("corpus.json")).expect("read");
+    let mut json: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    for item in json["items"].as_array_mut().expect("items") {
+        item["tags"] = serde_json::json!([]);
+    }
+    std::fs::write(corpus.join("corpus.json"), json.to_string()).expect("write");
+    let cmmr = |out: &str| FineTuneRequest {
+        method: Method::Cmmr,
+        ..request(&corpus, home.path().join(out), 2)
+    };
+    let error = fine_tune(&engine, &cmmr("untagged"), &|_| {}, &silent).expect_err("no tags");
+    assert!(error.to_string().contains("no training item has tags"), "{error}");
+    let row = &table
+        .rows
+        .iter()
+        .find(|row| row.method == "cmmr")
+        .expect("a row")
+        .pack;
+    let tagged = engine_with(home.path(), row)?;
+    fine_tune(&tagged, &cmmr("taught"), &|_| {}, &silent)?;
+    let taught = Pack::open(&home.path().join("taught"))?;
+    assert_eq!(
+        taught.manifest.networks["cmmr"].config["tags"],
+        serde_json::json!(["battle", "calm"])
+    );
+    Ok(())
+}
+
+#[test]
+fn last_stages_and_everything_learn() -> Result<()> {
+    let home = tempfile::tempdir().expect("temporary folder");
+    let engine = engine(home.path())?;
+    let corpus = corpus(&home.path().join("corpus"), 2, false)?;
+    let base = engine.pack();
+    for (scope, name, stem_learns) in [(Scope::Last, "last", false), (Scope::All, "all", true)] {
+        let out = home.path().join(name);
+        let asked = FineTuneRequest {
+            scope,
+            ..request(&corpus, out.clone(), 1)
+        };
+        let report = fine_tune(&engine, &asked, &|_| {}, &Monitor::silent())?;
+        assert_eq!(report.used, 2, "{:?}", report.rejected);
+        let trained = Pack::open(&out)?;
+        trained.verify()?;
+        for network in ["mrcmv", "slowfast", "vggish_voice", "vggish_bgm", "spleeter"] {
+            let same = trained.manifest.networks[network].sha256 == base.manifest.networks[network].sha256;
+            assert_eq!(same, network == "spleeter", "{name}: {network}");
+        }
+        let (before, after) = (base.parameters("slowfast")?, trained.parameters("slowfast")?);
+        assert_eq!(before.names(), after.names());
+        let changed = |parameter: &str| {
+            let values = |parameters: &undertone::networks::weights::Parameters| {
+                super::values(parameters.get(parameter).expect("parameter"))
+            };
+            values(&before) != values(&after)
+        };
+        assert_eq!(changed("blocks.0.multipathway_blocks.1.conv.weight"), stem_learns);
+        assert!(changed(
+            "blocks.4.multipathway_blocks.1.res_blocks.2.branch2.conv_c.weight"
+        ));
+        assert!(!changed(
+            "blocks.4.multipathway_blocks.1.res_blocks.2.branch2.norm_c.running_mean"
+        ));
+    }
     Ok(())
 }

@@ -5,7 +5,7 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use undertone::error::Result;
 use undertone::jobs::Monitor;
-use undertone::networks::mrcmv::{Config as Network, Mrcmv, Norm};
+use undertone::networks::mrcmv::{Config as Network, Mrcmv};
 use undertone::training::sampler::Sampler;
 use undertone::training::{
     Config, Cut, Epoch, Example, Heads, OptimizerConfig, Outcome, Run, Variables, train,
@@ -71,7 +71,7 @@ fn train_heads(
     let folder = tempfile::tempdir().expect("temporary folder");
     let variables = drawn(network, config.seed)?;
     let shapes = examples.iter().map(Example::shape).collect();
-    let sampler = Sampler::new(shapes, config.batch_size, config.modality_dropout, config.seed);
+    let sampler = Sampler::new(shapes, config.modality_dropout, config.seed);
     let heads = Heads::new(network, &variables, examples, validation)?;
     let run = Run {
         config,
@@ -134,39 +134,5 @@ fn shuffled_pairs_stay_at_chance() -> Result<()> {
     // 10 of 60 are 16.7 %; the standard error of chance is 4.8.
     assert!(learnt > 60.0, "{learnt}");
     assert!(chance < 31.0, "{chance}");
-    Ok(())
-}
-
-#[test]
-#[ignore = "a measurement of some minutes; its figures stand in training/config.rs"]
-fn measure_norm_and_margin() -> Result<()> {
-    let cuts = related(64, 1)?;
-    let held_out = related(64, 2)?;
-    for (norm, d_e) in [(Norm::Unit, 512), (Norm::SqrtDim, 512), (Norm::None, 512)] {
-        for rate in [1e-6, 1e-5, 1e-4] {
-            let network = Network {
-                norm,
-                d_e,
-                ..small_network()
-            };
-            let config = Config {
-                epochs: 60,
-                optimizer: OptimizerConfig::Sgd { rate, momentum: 0.9 },
-                ..Config::default()
-            };
-            match train_heads(&network, &config, examples(&cuts), held_out.clone()) {
-                Ok(outcome) => {
-                    for epoch in outcome.epochs.iter().step_by(15) {
-                        let recall = epoch.validation.expect("validation");
-                        println!(
-                            "{norm:?} {rate:e} epoch {}: loss {:.1}, held-out R@1 {:.1} R@10 {:.1}",
-                            epoch.epoch, epoch.loss, recall.r1, recall.r10
-                        );
-                    }
-                }
-                Err(error) => println!("{norm:?} {rate:e}: {error}"),
-            }
-        }
-    }
     Ok(())
 }

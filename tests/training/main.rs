@@ -1,11 +1,16 @@
 //! The losses and the trainer: against a PyTorch twin, on tiny corpora, and through interruptions; corpora, fine-tuning and
 //! evaluation through the engine.
 
+mod baselines;
 mod corpora;
+mod end_to_end;
 mod engine;
 mod heads;
 mod runs;
 mod twin;
+
+#[path = "../golden/mod.rs"]
+mod golden;
 
 use candle_core::{DType, Tensor};
 

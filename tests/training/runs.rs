@@ -114,7 +114,7 @@ fn sampler(items: usize, config: &Config) -> Sampler {
             }],
         })
         .collect();
-    Sampler::new(shapes, config.batch_size, config.modality_dropout, config.seed)
+    Sampler::new(shapes, config.modality_dropout, config.seed)
 }
 
 fn config(epochs: usize) -> Config {

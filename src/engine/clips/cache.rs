@@ -11,6 +11,24 @@ use crate::engine::corpus::hex;
 use crate::error::{Error, Result};
 use crate::files::AtomicFile;
 use crate::settings::Folders;
+use crate::training::Stored;
+
+/// What is kept of a feature: the values, or the place on disk where they are too many.
+pub(in crate::engine) trait Keep: Sized {
+    fn keep(values: Tensor, place: Stored) -> Self;
+}
+
+impl Keep for Tensor {
+    fn keep(values: Tensor, _: Stored) -> Self {
+        values
+    }
+}
+
+impl Keep for Stored {
+    fn keep(_: Tensor, place: Stored) -> Self {
+        place
+    }
+}
 
 /// A folder of features. It may be deleted at any time.
 pub(super) struct Cache {
@@ -25,19 +43,26 @@ impl Cache {
 
     /// The tensors called `names` under `key`, made and stored where they are not there yet. `None` is stored too, as a name
     /// that is missing in the file.
-    pub(super) fn tensors<const N: usize>(
+    pub(super) fn tensors<T: Keep, const N: usize>(
         &self,
         key: &str,
-        names: [&str; N],
+        names: [&'static str; N],
         device: &Device,
         make: impl FnOnce() -> Result<[Option<Tensor>; N]>,
-    ) -> Result<[Option<Tensor>; N]> {
+    ) -> Result<[Option<T>; N]> {
         let path = self
             .folder
             .join(format!("{}.safetensors", hex(&Sha256::digest(key))));
+        let keep = |name, values: Option<Tensor>| {
+            let place = Stored {
+                file: path.clone(),
+                name,
+            };
+            values.map(|values| T::keep(values, place))
+        };
         // A damaged file is made again, like one that is not there.
         if let Ok(mut found) = candle_core::safetensors::load(&path, device) {
-            return Ok(names.map(|name| found.remove(name)));
+            return Ok(names.map(|name| keep(name, found.remove(name))));
         }
         let made = make()?;
         let present: HashMap<&str, &Tensor> = names
@@ -52,7 +77,8 @@ impl Cache {
             .write_all(&bytes)
             .map_err(|source| Error::io(&path, "write", source))?;
         file.commit()?;
-        Ok(made)
+        let mut named = names.into_iter();
+        Ok(made.map(|values| named.next().and_then(|name| keep(name, values))))
     }
 }
 

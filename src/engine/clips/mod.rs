@@ -6,20 +6,22 @@
 mod cache;
 mod sound;
 
-use candle_core::Tensor;
+use candle_core::{Device, Tensor};
 use serde::Serialize;
 
 use super::Engine;
 use super::corpus::MediaFile;
-use super::embed::{CLIP_S, clip_patches, is_silent, picture_rows};
+use super::embed::{CLIP_S, clip_patches, is_silent, picture_bytes, picture_rows, repeat_to_clip};
 use super::separate::{SeparateOptions, separate_samples};
 use crate::error::{Error, Result};
 use crate::jobs::Monitor;
 use crate::media::{self, AudioFormat};
 use crate::networks::vggish::Vggish;
 use crate::networks::weights::Pack;
-use crate::signal::{mel, resample};
+use crate::signal::{mel, resample, statistics};
+use crate::training::Stored;
 use cache::Cache;
+pub(super) use cache::Keep;
 pub(super) use sound::Mix;
 
 /// The part of a file that a clip covers.
@@ -36,20 +38,54 @@ impl Window<'_> {
     }
 }
 
-/// A VGGish that hears a sound, and its identity.
+/// What hears a sound, and its identity.
 pub(super) struct Ear<'a> {
-    vggish: &'a Vggish,
+    hears: Hears<'a>,
     id: String,
+}
+
+enum Hears<'a> {
+    /// VGGish's rows [72, 128].
+    Rows(&'a Vggish),
+    /// The log-mel patches [72, 1, 96, 64] that VGGish is given while it is trained.
+    Patches,
+    /// The music statistics of CBVMR [1140].
+    Statistics,
 }
 
 impl<'a> Ear<'a> {
     /// A VGGish and the entry of `pack` it came from.
     pub(super) fn new(vggish: &'a Vggish, pack: &Pack, network: &str) -> Self {
         Self {
-            vggish,
+            hears: Hears::Rows(vggish),
             id: network_id(pack, network),
         }
     }
+
+    fn patches() -> Self {
+        Self {
+            hears: Hears::Patches,
+            id: "log-mel patches".to_owned(),
+        }
+    }
+
+    fn statistics() -> Self {
+        Self {
+            hears: Hears::Statistics,
+            id: "music statistics".to_owned(),
+        }
+    }
+}
+
+/// What a system takes of the sounds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Listening {
+    /// VGGish rows of both.
+    Rows,
+    /// What VGGish itself is given, of both.
+    Patches,
+    /// Music statistics; of the voice nothing is asked.
+    Statistics,
 }
 
 /// Features of clips by the networks of one engine.
@@ -62,10 +98,49 @@ pub(super) struct Clips<'a> {
     pub(super) bgm: Ear<'a>,
 }
 
-/// VGGish rows [72, 128] of the two stems of a mix; `None` where a stem is silent.
-pub(super) struct StemRows {
-    pub(super) voice: Option<Tensor>,
-    pub(super) bgm: Option<Tensor>,
+/// Features of the two stems of a mix; `None` where a stem is silent.
+pub(super) struct StemFeatures<S> {
+    pub(super) voice: Option<S>,
+    pub(super) bgm: Option<S>,
+}
+
+/// What is taken of a picture: SlowFast's rows, or the frames themselves.
+pub(super) trait Picture: Sized {
+    fn of(clips: &Clips<'_>, window: Window<'_>, monitor: &Monitor) -> Result<Self>;
+}
+
+/// SlowFast rows, slow [8, slow_dim] and fast [64, fast_dim].
+impl Picture for (Tensor, Tensor) {
+    fn of(clips: &Clips<'_>, window: Window<'_>, monitor: &Monitor) -> Result<Self> {
+        let key = key(
+            "picture",
+            window,
+            &[&network_id(clips.engine.pack(), "slowfast")],
+            (),
+        );
+        let [slow, fast] = clips.cache.tensors(&key, ["slow", "fast"], clips.device(), || {
+            let length_s = window.length_s();
+            let (slow, fast) =
+                picture_rows(clips.engine, &window.file.path, window.start_s, length_s, monitor)?;
+            window.file.require_unchanged()?;
+            Ok([Some(slow.squeeze(0)?), Some(fast.squeeze(0)?)])
+        })?;
+        slow.zip(fast)
+            .ok_or_else(|| Error::internal("a picture without rows was cached"))
+    }
+}
+
+/// The frames as bytes [3, 64, 224, 224].
+impl Picture for Stored {
+    fn of(clips: &Clips<'_>, window: Window<'_>, monitor: &Monitor) -> Result<Self> {
+        let key = key("frames", window, &[], ());
+        let [frames] = clips.cache.tensors(&key, ["frames"], &Device::Cpu, || {
+            let frames = picture_bytes(&window.file.path, window.start_s, window.length_s(), monitor)?;
+            window.file.require_unchanged()?;
+            Ok([Some(frames)])
+        })?;
+        frames.ok_or_else(|| Error::internal("a picture without frames was cached"))
+    }
 }
 
 const CLIP_ROWS: &str = "rows";
@@ -73,47 +148,33 @@ const CLIP_ROWS: &str = "rows";
 impl<'a> Clips<'a> {
     /// # Errors
     /// When the pack lacks a network or the cache folder cannot be made.
-    pub(super) fn new(engine: &'a Engine) -> Result<Self> {
+    pub(super) fn new(engine: &'a Engine, listening: Listening) -> Result<Self> {
         let ear = |vggish, network| Ear::new(vggish, engine.pack(), network);
+        let (voice, bgm) = match listening {
+            Listening::Rows => (
+                ear(engine.vggish_voice()?, "vggish_voice"),
+                ear(engine.vggish_bgm()?, "vggish_bgm"),
+            ),
+            Listening::Patches => (Ear::patches(), Ear::patches()),
+            Listening::Statistics => (Ear::statistics(), Ear::statistics()),
+        };
         Ok(Self {
             cache: Cache::open(engine.options().folders.cache.join("features"))?,
-            voice: ear(engine.vggish_voice()?, "vggish_voice"),
-            bgm: ear(engine.vggish_bgm()?, "vggish_bgm"),
+            voice,
+            bgm,
             separator: network_id(engine.pack(), "spleeter"),
             engine,
         })
     }
 
-    /// SlowFast rows, slow [8, slow_dim] and fast [64, fast_dim].
-    pub(super) fn picture(&self, window: Window<'_>, monitor: &Monitor) -> Result<(Tensor, Tensor)> {
-        let key = key(
-            "picture",
-            window,
-            &[&network_id(self.engine.pack(), "slowfast")],
-            (),
-        );
-        let [slow, fast] = self.cache.tensors(&key, ["slow", "fast"], self.device(), || {
-            let (slow, fast) = picture_rows(
-                self.engine,
-                &window.file.path,
-                window.start_s,
-                window.length_s(),
-                monitor,
-            )?;
-            Ok([Some(slow.squeeze(0)?), Some(fast.squeeze(0)?)])
-        })?;
-        slow.zip(fast)
-            .ok_or_else(|| Error::internal("a picture without rows was cached"))
-    }
-
-    /// Rows of the two stems that separation cuts from the mix. `envelope` seeds random gains over time, other ones for
+    /// Features of the two stems that separation cuts from the mix. `envelope` seeds random gains over time, other ones for
     /// each stem.
-    pub(super) fn separated(
+    pub(super) fn separated<S: Keep>(
         &self,
         window: Window<'_>,
         envelope: Option<u64>,
         monitor: &Monitor,
-    ) -> Result<StemRows> {
+    ) -> Result<StemFeatures<S>> {
         let networks = [&self.separator, &self.voice.id, &self.bgm.id];
         let key = key("separated", window, &networks.map(String::as_str), envelope);
         let [voice, bgm] = self.cache.tensors(&key, ["voice", "bgm"], self.device(), || {
@@ -123,19 +184,19 @@ impl<'a> Clips<'a> {
                 sound::fade_randomly(&mut voice, seed);
                 sound::fade_randomly(&mut bgm, seed.wrapping_add(1));
             }
-            Ok([self.rows(&voice, &self.voice)?, self.rows(&bgm, &self.bgm)?])
+            Ok([self.heard(&voice, &self.voice)?, self.heard(&bgm, &self.bgm)?])
         })?;
-        Ok(StemRows { voice, bgm })
+        Ok(StemFeatures { voice, bgm })
     }
 
-    /// Rows of the voice that separation cuts from a clean voice mixed with another video's music.
-    pub(super) fn remixed_voice(
+    /// Features of the voice that separation cuts from a clean voice mixed with another video's music.
+    pub(super) fn remixed_voice<S: Keep>(
         &self,
         voice: Window<'_>,
         music: Window<'_>,
         mix: &Mix,
         monitor: &Monitor,
-    ) -> Result<Option<Tensor>> {
+    ) -> Result<Option<S>> {
         let about = (&music.file.sha256, music.start_s, mix);
         let key = key("remixed", voice, &[&self.separator, &self.voice.id], about);
         let [rows] = self.cache.tensors(&key, [CLIP_ROWS], self.device(), || {
@@ -145,24 +206,24 @@ impl<'a> Clips<'a> {
             }
             let music = decode(music, AudioFormat::MIX, monitor)?;
             let (heard, _) = self.stems(&sound::mixed(&spoken, &music, mix), monitor)?;
-            Ok([self.rows(&heard, &self.voice)?])
+            Ok([self.heard(&heard, &self.voice)?])
         })?;
         Ok(rows)
     }
 
-    /// Rows of a sound as it is, `gain_db` louder.
-    pub(super) fn plain(
+    /// Features of a sound as it is, `gain_db` louder.
+    pub(super) fn plain<S: Keep>(
         &self,
         window: Window<'_>,
         gain_db: f32,
         ear: &Ear<'_>,
         monitor: &Monitor,
-    ) -> Result<Option<Tensor>> {
+    ) -> Result<Option<S>> {
         let key = key("plain", window, &[&ear.id], gain_db);
         let [rows] = self.cache.tensors(&key, [CLIP_ROWS], self.device(), || {
             let mut samples = decode(window, AudioFormat::VGGISH, monitor)?;
             sound::amplify(&mut samples, gain_db);
-            Ok([self.rows(&samples, ear)?])
+            Ok([self.heard(&samples, ear)?])
         })?;
         Ok(rows)
     }
@@ -177,12 +238,12 @@ impl<'a> Clips<'a> {
         let key = key("separated-bgm", window, &[&self.separator, &ear.id], ());
         let [rows] = self.cache.tensors(&key, [CLIP_ROWS], self.device(), || {
             let (_, bgm) = self.stems(&decode(window, AudioFormat::MIX, monitor)?, monitor)?;
-            Ok([self.rows(&bgm, ear)?])
+            Ok([self.heard(&bgm, ear)?])
         })?;
         Ok(rows)
     }
 
-    fn device(&self) -> &candle_core::Device {
+    fn device(&self) -> &Device {
         &self.engine.device().device
     }
 
@@ -206,17 +267,27 @@ impl<'a> Clips<'a> {
         Ok((heard(&stems.voice), heard(&stems.bgm)))
     }
 
-    /// VGGish rows [72, 128] of 16 kHz mono sound; `None` for silence.
-    fn rows(&self, samples: &[f32], ear: &Ear<'_>) -> Result<Option<Tensor>> {
+    /// What `ear` makes of 16 kHz mono sound; `None` for silence.
+    fn heard(&self, samples: &[f32], ear: &Ear<'_>) -> Result<Option<Tensor>> {
         if is_silent(samples) {
             return Ok(None);
         }
-        let patches = Tensor::from_vec(
-            clip_patches(samples),
-            (mel::PATCHES, 1, mel::PATCH_FRAMES, mel::BANDS),
-            self.device(),
-        )?;
-        Ok(Some(ear.vggish.forward(&patches)?))
+        let patches = || {
+            Tensor::from_vec(
+                clip_patches(samples),
+                (mel::PATCHES, 1, mel::PATCH_FRAMES, mel::BANDS),
+                self.device(),
+            )
+        };
+        Ok(Some(match ear.hears {
+            Hears::Rows(vggish) => vggish.forward(&patches()?)?,
+            Hears::Patches => patches()?,
+            Hears::Statistics => {
+                let clip = repeat_to_clip(samples);
+                let found = statistics::statistics(&clip, AudioFormat::VGGISH.sample_rate);
+                Tensor::from_vec(found, statistics::COUNT, self.device())?
+            }
+        }))
     }
 }
 
@@ -226,7 +297,9 @@ fn decode(window: Window<'_>, format: AudioFormat, monitor: &Monitor) -> Result<
     if length_s <= 0.0 {
         return Ok(Vec::new());
     }
-    media::decode_audio(&window.file.path, format, window.start_s, Some(length_s), monitor)
+    let samples = media::decode_audio(&window.file.path, format, window.start_s, Some(length_s), monitor)?;
+    window.file.require_unchanged()?;
+    Ok(samples)
 }
 
 /// All that makes a network what it is: its weights and its config.

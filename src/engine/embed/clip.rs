@@ -10,7 +10,7 @@ pub const CLIP_S: f64 = 32.0;
 pub(super) const CLIP_SAMPLES: usize = 512_000;
 
 /// Repeats `samples` until they fill a clip, and cuts what is beyond.
-pub(super) fn repeat_to_clip(samples: &[f32]) -> Vec<f32> {
+pub(in crate::engine) fn repeat_to_clip(samples: &[f32]) -> Vec<f32> {
     samples.iter().copied().cycle().take(CLIP_SAMPLES).collect()
 }
 

@@ -6,6 +6,6 @@ mod query;
 
 pub use bgm::{BgmWindow, WINDOW_HOP_S, embed_bgm};
 pub use clip::CLIP_S;
-pub(super) use clip::clip_patches;
+pub(super) use clip::{clip_patches, repeat_to_clip};
 pub use query::{QueryFeatures, QueryTimings, VoiceSource, embed_query};
-pub(super) use query::{is_silent, picture_rows};
+pub(super) use query::{is_silent, picture_bytes, picture_rows};

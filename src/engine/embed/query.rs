@@ -12,15 +12,12 @@ use crate::error::{Error, Result};
 use crate::jobs::{self, Monitor};
 use crate::media::{self, AudioFormat, Frame, FrameFit, MediaInfo};
 use crate::networks::mrcmv::QueryInput;
-use crate::networks::slowfast::slow_indices;
+use crate::networks::slowfast::{PIXEL_MEAN, PIXEL_STD, slow_frames};
 use crate::signal::{mel, resample};
 
 /// Side of the square that SlowFast sees, and the short side it is cut from (reading, point 2).
 const CROP: u32 = 224;
 const SHORT_SIDE: u32 = 256;
-/// SlowFast's normalisation of pixels in 0..=1.
-const PIXEL_MEAN: f32 = 0.45;
-const PIXEL_STD: f32 = 0.225;
 
 /// A sound whose RMS lies below this (-60 dBFS) holds no voice; the query is then answered by the picture alone.
 const SILENCE_RMS: f32 = 1e-3;
@@ -199,8 +196,8 @@ struct Seen {
     computing: Duration,
 }
 
-fn see(engine: &Engine, clip: &Clip<'_>, monitor: &Monitor) -> Result<Seen> {
-    let began = Instant::now();
+/// The distinct frames that SlowFast sees of a clip, and for each of its 64 fast ones the place among them.
+fn watch(clip: &Clip<'_>, monitor: &Monitor) -> Result<(Vec<Frame>, Vec<usize>)> {
     monitor.progress("Looking at the picture", Some(0.0));
     let (times, places) = frame_times(clip.start_s, clip.length_s);
     let fit = FrameFit::ScaleAndCrop {
@@ -226,15 +223,17 @@ fn see(engine: &Engine, clip: &Clip<'_>, monitor: &Monitor) -> Result<Seen> {
             "its picture could not be decoded; convert the file and try again",
         ));
     }
+    Ok((frames, places))
+}
+
+fn see(engine: &Engine, clip: &Clip<'_>, monitor: &Monitor) -> Result<Seen> {
+    let began = Instant::now();
+    let (frames, places) = watch(clip, monitor)?;
     let decoding = began.elapsed();
     monitor.check()?;
     let computing = Instant::now();
-    let device = &engine.device().device;
-    let fast = fast_tensor(&frames, &places, device)?;
-    let slow = fast.index_select(
-        &Tensor::new(slow_indices().map(|index| index as u32).as_slice(), device)?,
-        2,
-    )?;
+    let fast = fast_tensor(&frames, &places, &engine.device().device)?;
+    let slow = slow_frames(&fast)?;
     let (slow, fast) = engine.slowfast()?.forward(&slow, &fast)?;
     Ok(Seen {
         slow,
@@ -265,23 +264,56 @@ pub(in crate::engine) fn picture_rows(
     Ok((seen.slow, seen.fast))
 }
 
+/// The 64 frames of such a clip as bytes, [3, 64, 224, 224] on the CPU.
+///
+/// # Errors
+/// When the picture cannot be decoded; cancelled.
+pub(in crate::engine) fn picture_bytes(
+    media: &Path,
+    start_s: f64,
+    length_s: f64,
+    monitor: &Monitor,
+) -> Result<Tensor> {
+    let clip = Clip {
+        media,
+        start_s,
+        length_s,
+    };
+    let (frames, places) = watch(&clip, monitor)?;
+    let side = CROP as usize;
+    let planes = planes(&frames, &places, |value| value);
+    Ok(Tensor::from_vec(
+        planes,
+        (3, places.len(), side, side),
+        &Device::Cpu,
+    )?)
+}
+
 /// [1, 3, 64, 224, 224], normalised, from the distinct frames and each fast frame's place among them.
 fn fast_tensor(frames: &[Frame], places: &[usize], device: &Device) -> Result<Tensor> {
+    let side = CROP as usize;
+    let pixels = planes(frames, places, |value| {
+        (f32::from(value) / 255.0 - PIXEL_MEAN) / PIXEL_STD
+    });
+    Ok(Tensor::from_vec(
+        pixels,
+        (1, 3, places.len(), side, side),
+        device,
+    )?)
+}
+
+/// Channel, time, row, column of the frames at `places`.
+fn planes<T: Clone + Default>(frames: &[Frame], places: &[usize], of: impl Fn(u8) -> T) -> Vec<T> {
     let plane = (CROP * CROP) as usize;
-    let mut pixels = vec![0f32; 3 * places.len() * plane];
+    let mut pixels = vec![T::default(); 3 * places.len() * plane];
     for (time, &place) in places.iter().enumerate() {
         for (index, pixel) in frames[place].rgb.chunks_exact(3).enumerate() {
             for (channel, &value) in pixel.iter().enumerate() {
-                let at = (channel * places.len() + time) * plane + index;
-                pixels[at] = (f32::from(value) / 255.0 - PIXEL_MEAN) / PIXEL_STD;
+                pixels[(channel * places.len() + time) * plane + index] = of(value);
             }
         }
     }
-    Ok(Tensor::from_vec(
-        pixels,
-        (1, 3, places.len(), CROP as usize, CROP as usize),
-        device,
-    )?)
+    pixels
 }
 
 struct Heard {

@@ -65,13 +65,15 @@ pub struct EvaluateRequest {
     pub corpus: PathBuf,
     /// Pack names or folders; empty for the pack in use.
     pub packs: Vec<String>,
-    /// Floors.
+    /// Floors; empty with `train` for all that the test items allow, else for none.
     pub floors: Vec<Floor>,
     /// Protocols; empty for every one that all test items allow.
     pub protocols: Vec<Protocol>,
     /// Train those of the paper's rows that are not there yet first, into the user's own packs, and evaluate all of them.
     pub train: bool,
-    /// Seed of the bootstrap and of the floors.
+    /// Passes over the corpus in training the rows; `None` for the paper's.
+    pub epochs: Option<usize>,
+    /// Seed of training, of the bootstrap and of the floors.
     pub seed: u64,
 }
 
@@ -84,6 +86,7 @@ impl EvaluateRequest {
             floors: Vec::new(),
             protocols: Vec::new(),
             train: false,
+            epochs: None,
             seed: 0,
         }
     }

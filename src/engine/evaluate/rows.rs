@@ -4,11 +4,12 @@ use candle_core::Tensor;
 
 use super::request::{EvaluateRow, Floor, Protocol};
 use crate::engine::Engine;
-use crate::engine::clips::{Clips, Ear, Window};
+use crate::engine::clips::{Clips, Ear, Picture, StemFeatures, Window};
 use crate::engine::corpus::Usable;
+use crate::engine::matcher::Matcher;
 use crate::error::{Error, ErrorKind, Result};
 use crate::jobs::Monitor;
-use crate::networks::mrcmv::{self, Norm, QueryInput};
+use crate::networks::mrcmv::QueryInput;
 use crate::networks::vggish::Vggish;
 use crate::networks::weights::Pack;
 use crate::retrieval::{Intervals, Metric, Recall, bootstrap, luck, rank_of, recall, similarity};
@@ -38,13 +39,8 @@ pub(super) fn pack_row(
     monitor: &Monitor,
 ) -> Result<Row> {
     let manifest = &engine.pack().manifest;
-    if manifest.method != "mrcmv" {
-        return Err(Error::pack(format!(
-            "the pack {} holds {}, which this version cannot evaluate; choose a pack of mrcmv",
-            manifest.name, manifest.method
-        )));
-    }
-    let clips = Clips::new(engine)?;
+    let matcher = Matcher::load(engine)?;
+    let clips = Clips::new(engine, matcher.listening())?;
     let ruler = Ruler::find(engine)?;
     let (mut pairs, mut rejected) = (Vec::new(), Vec::new());
     for (number, item) in items.iter().enumerate() {
@@ -54,7 +50,7 @@ pub(super) fn pack_row(
             Some(number as f32 / items.len() as f32),
         );
         let quiet = Monitor::new(monitor.cancel_token().clone(), |_| {});
-        match pair(engine, &clips, ruler.as_ref(), item, protocol, &quiet) {
+        match pair(&matcher, &clips, ruler.as_ref(), item, protocol, &quiet) {
             Ok(pair) => pairs.push(pair),
             Err(error) if error.is_cancelled() => return Err(error),
             Err(error) => rejected.push((item.id.clone(), error.to_string())),
@@ -69,10 +65,7 @@ pub(super) fn pack_row(
             ),
         ));
     }
-    let metric = match engine.pack().config::<mrcmv::Config>("mrcmv")?.norm {
-        Norm::Unit | Norm::SqrtDim => Metric::Cosine,
-        Norm::None => Metric::L2,
-    };
+    let metric = matcher.metric();
     let scores: Vec<Vec<f32>> = pairs
         .iter()
         .map(|pair| {
@@ -110,7 +103,7 @@ pub(super) fn pack_row(
 
 /// Embeds the first clip of an item.
 fn pair(
-    engine: &Engine,
+    matcher: &Matcher<'_>,
     clips: &Clips<'_>,
     ruler: Option<&Ruler>,
     item: &Usable,
@@ -120,7 +113,7 @@ fn pair(
     let at_start = |file| Window { file, start_s: 0.0 };
     let (voice, bgm, measured) = match protocol {
         Protocol::Separated => {
-            let stems = clips.separated(at_start(&item.video), None, monitor)?;
+            let stems: StemFeatures<Tensor> = clips.separated(at_start(&item.video), None, monitor)?;
             let measured = ruler
                 .map(|ruler| clips.separated_bgm(at_start(&item.video), &ruler.ear(), monitor))
                 .transpose()?;
@@ -136,8 +129,12 @@ fn pair(
             let measured = ruler
                 .map(|ruler| clips.plain(at_start(bgm), 0.0, &ruler.ear(), monitor))
                 .transpose()?;
+            let voice = matcher
+                .hears_voice()
+                .then(|| clips.plain(at_start(voice), 0.0, &clips.voice, monitor))
+                .transpose()?;
             (
-                clips.plain(at_start(voice), 0.0, &clips.voice, monitor)?,
+                voice.flatten(),
                 clips.plain(at_start(bgm), 0.0, &clips.bgm, monitor)?,
                 measured,
             )
@@ -151,8 +148,14 @@ fn pair(
     })?;
     let picture = item
         .picture
-        .then(|| clips.picture(at_start(&item.video), monitor))
+        .then(|| <(Tensor, Tensor)>::of(clips, at_start(&item.video), monitor))
         .transpose()?;
+    if picture.is_none() && !matcher.hears_voice() {
+        return Err(Error::input(
+            &item.video.path,
+            "has no picture, and this pack asks with the picture alone; give a video",
+        ));
+    }
     if picture.is_none() && voice.is_none() {
         return Err(Error::input(
             &item.video.path,
@@ -165,13 +168,12 @@ fn pair(
             .transpose()?,
         voice: voice.map(|rows| rows.unsqueeze(0)).transpose()?,
     };
-    let network = engine.mrcmv()?;
     Ok(Pair {
-        query: values(&network.query(&input, 0.0)?.embedding)?,
-        bgm: values(&network.bgm(&bgm.unsqueeze(0)?)?)?,
+        query: values(&matcher.query(&input)?)?,
+        bgm: values(&matcher.bgm(&bgm)?)?,
         measured: measured
             .flatten()
-            .map(|rows| values(&rows.mean(0)?))
+            .map(|rows: Tensor| values(&rows.mean(0)?))
             .transpose()?,
     })
 }

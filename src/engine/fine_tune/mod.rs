@@ -1,79 +1,53 @@
 //! Training a pack on a corpus.
 
 mod request;
+mod system;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use candle_core::Tensor;
-use sha2::{Digest, Sha256};
-
 use super::Engine;
-use super::clips::Clips;
-use super::corpus::{Inspected, MediaFile, hex, inspect};
-use super::pairs::pairs;
+use super::corpus::{Inspected, inspect};
 use crate::error::{Error, ErrorKind, Result};
 use crate::jobs::Monitor;
-use crate::networks::mrcmv::{self, Mrcmv};
 use crate::networks::weights::{PackAbout, PackWriter};
 use crate::training::sampler::Sampler;
-use crate::training::{Epoch, Example, Heads, Outcome, Run, Variables, checkpoint_path, train};
+use crate::training::{Epoch, Run, checkpoint_path, train};
 
 pub use request::{EpochReport, FineTuneReport, FineTuneRequest, Method, Scope, Start};
+use system::System;
 
-/// Trains and writes a pack: MRCMV's heads learn, every other network is copied from the pack in use. `on_epoch` sees each
-/// finished epoch, the state before training first, for live curves. The run's config, curves and checkpoint lie in
-/// `out/run`.
+/// Trains and writes a pack; networks that do not learn are copied from the pack in use. `on_epoch` sees each finished
+/// epoch, the state before training first, for live curves. The run's config, curves and checkpoint lie in `out/run`.
 ///
 /// # Errors
-/// When the method or scope is not trained by this version, `out` holds a pack or an unfinished run that is not to be resumed, the
-/// corpus cannot be used, the loss is not finite, the disk is full; cancelled (a checkpoint is kept for `resume`).
+/// When method, switches and scope do not go together, `out` holds a pack or an unfinished run that is not to be
+/// resumed, the corpus cannot be used, the loss is not finite, the disk is full; cancelled (a checkpoint is kept for
+/// `resume`).
 pub fn fine_tune(
     engine: &Engine,
     request: &FineTuneRequest,
     on_epoch: &(dyn Fn(EpochReport) + Sync),
     monitor: &Monitor,
 ) -> Result<FineTuneReport> {
-    require_built(request)?;
+    require_sense(request)?;
     let without = switches(&request.without)?;
     let run_folder = request.out.join(RUN_FOLDER);
     let name = require_place(request, &run_folder)?;
-    let network = network_config(engine, request, &without)?;
 
     let corpus = inspect(&request.corpus, &monitor.part(0.0, 0.1))?;
-    let clips = Clips::new(engine)?;
-    let pairs = pairs(
-        &clips,
-        &corpus,
-        request.leak_free,
-        request.cuts,
-        request.seed,
-        &monitor.part(0.1, 0.6),
-    )?;
-
-    let mut config = request.training.clone();
-    config.epochs = request.epochs;
-    config.seed = request.seed;
-    if without.contains("pseudo-label") {
-        config.lambda = 0.0;
-    }
-    let variables = start_weights(engine, request, &network)?;
-    let sampler = Sampler::new(
-        pairs.examples.iter().map(Example::shape).collect(),
-        config.batch_size,
-        config.modality_dropout,
-        config.seed,
-    );
-    let used = pairs.examples.len();
-    let held_out = pairs.validation.len();
-    let heads = Heads::new(&network, &variables, pairs.examples, pairs.validation)?;
+    let system = System::new(engine, request, &without, &corpus)?;
+    let config = system.training(&without);
+    let built = system.build(&corpus, &monitor.part(0.1, 0.6))?;
+    let (used, held_out, pairing) = (built.shapes.len(), built.held_out, built.pairing);
+    let sampler = Sampler::new(built.shapes, config.modality_dropout, config.seed);
     let run = Run {
         config: &config,
         sampler: &sampler,
-        learner: &heads,
-        variables,
+        learner: &*built.learner,
+        variables: built.variables,
         folder: &run_folder,
-        about: about(engine, request, &corpus, &network, pairs.pairing),
+        about: about(engine, request, &corpus, &system, pairing),
     };
     let report = |epoch: &Epoch| epoch_report(epoch, config.epochs, held_out);
     let outcome = train(
@@ -83,27 +57,36 @@ pub fn fine_tune(
         &monitor.part(0.6, 1.0),
     )?;
 
+    let base = engine.pack();
     let provenance = format!(
-        "MRCMV's heads trained on the corpus {} ({used} items, {} pairs, {} epochs, seed {}); other networks from the \
-         pack {} {}: {}",
+        "{} trained on the corpus {} ({used} items, {pairing} pairs, {} epochs, seed {}); other networks from the pack \
+         {} {}: {}",
+        system.words(),
         corpus.name,
-        pairs.pairing,
         outcome.epoch,
         request.seed,
-        engine.pack().manifest.name,
-        engine.pack().manifest.version,
-        engine.pack().manifest.provenance
+        base.manifest.name,
+        base.manifest.version,
+        base.manifest.provenance
     );
-    write_pack(engine, request, &name, &network, &without, provenance, &outcome)?;
+    let writer = PackWriter::new(PackAbout {
+        name,
+        version: "1".to_owned(),
+        licence: base.manifest.licence.clone(),
+        provenance,
+        method: system.method().to_owned(),
+        without: without.iter().map(|&switch| switch.to_owned()).collect(),
+    })?;
+    system.write(writer, &outcome.weights)?.write(&request.out)?;
     let recall_at = |epoch: usize| outcome.epochs.get(epoch).and_then(|epoch| epoch.validation);
     Ok(FineTuneReport {
         pack: request.out.clone(),
         before: recall_at(0),
         after: recall_at(outcome.epoch),
         epochs: outcome.epochs.iter().map(report).collect(),
-        pairing: pairs.pairing.to_owned(),
+        pairing: pairing.to_owned(),
         used,
-        rejected: corpus.rejected.into_iter().chain(pairs.rejected).collect(),
+        rejected: corpus.rejected.into_iter().chain(built.rejected).collect(),
     })
 }
 
@@ -113,19 +96,24 @@ const RUN_FOLDER: &str = "run";
 /// What may be left out.
 const SWITCHES: [&str; 4] = ["sa", "cma", "gate", "pseudo-label"];
 
-fn require_built(request: &FineTuneRequest) -> Result<()> {
-    let missing = match (request.method, request.scope) {
-        (Method::Cmmr, _) => "--method cmmr is not trained by this version; choose mrcmv",
-        (Method::Cbvmr, _) => "--method cbvmr is not trained by this version; choose mrcmv",
-        (Method::Mrcmv, Scope::Last) => {
-            "--scope last is not trained by this version: SlowFast and VGGish stay as they are; choose heads"
-        }
-        (Method::Mrcmv, Scope::All) => {
-            "--scope all is not trained by this version: SlowFast and VGGish stay as they are; choose heads"
-        }
-        (Method::Mrcmv, Scope::Heads) => return Ok(()),
+/// The baselines have neither MRCMV's modules nor its feature networks to train.
+fn require_sense(request: &FineTuneRequest) -> Result<()> {
+    let word = match request.method {
+        Method::Mrcmv => return Ok(()),
+        Method::Cmmr => "cmmr",
+        Method::Cbvmr => "cbvmr",
     };
-    Err(Error::new(ErrorKind::Input, missing))
+    let problem = if !request.without.is_empty() {
+        "--without leaves modules of mrcmv out; choose --method mrcmv, or no --without"
+    } else if request.scope != Scope::Heads {
+        "it learns on the features of SlowFast and VGGish as they are; choose --scope heads"
+    } else {
+        return Ok(());
+    };
+    Err(Error::new(
+        ErrorKind::Input,
+        format!("--method {word}: {problem}"),
+    ))
 }
 
 fn switches(without: &[String]) -> Result<BTreeSet<&str>> {
@@ -165,58 +153,14 @@ fn require_place(request: &FineTuneRequest, run_folder: &Path) -> Result<String>
     Ok(name)
 }
 
-/// The network to train: the pack's, with the switches and the norm asked for.
-fn network_config(
-    engine: &Engine,
-    request: &FineTuneRequest,
-    without: &BTreeSet<&str>,
-) -> Result<mrcmv::Config> {
-    let own: mrcmv::Config = engine.pack().config("mrcmv")?;
-    Ok(mrcmv::Config {
-        sa: !without.contains("sa"),
-        cma: !without.contains("cma"),
-        gate: !without.contains("gate"),
-        norm: request.norm.unwrap_or(own.norm),
-        ..own
-    })
-}
-
-fn start_weights(engine: &Engine, request: &FineTuneRequest, network: &mrcmv::Config) -> Result<Variables> {
-    let device = &engine.device().device;
-    let variables = Variables::drawn(device, request.seed, |vb| Mrcmv::new(network, vb).map(drop))?;
-    let own: mrcmv::Config = engine.pack().config("mrcmv")?;
-    let same = (own.sa, own.cma, own.gate) == (network.sa, network.cma, network.gate);
-    if request.start == Start::Pack && same {
-        let parameters = engine.pack().parameters("mrcmv")?;
-        for name in parameters.names() {
-            if let Some(tensor) = parameters.get(name) {
-                variables.set(name, tensor)?;
-            }
-        }
-    }
-    Ok(variables)
-}
-
 /// What must be equal for a run to be resumed, and what is written beside its curves.
 fn about(
     engine: &Engine,
     request: &FineTuneRequest,
     corpus: &Inspected,
-    network: &mrcmv::Config,
+    system: &System<'_>,
     pairing: &str,
 ) -> serde_json::Value {
-    let mut hash = Sha256::new();
-    for item in &corpus.items {
-        let clean = |file: &Option<MediaFile>| file.as_ref().map(|file| file.sha256.clone());
-        let line = (
-            &item.id,
-            item.split.word(),
-            &item.video.sha256,
-            clean(&item.voice),
-            clean(&item.bgm),
-        );
-        hash.update(format!("{line:?}\n"));
-    }
     let networks: BTreeMap<&String, &String> = engine
         .pack()
         .manifest
@@ -225,10 +169,11 @@ fn about(
         .map(|(network, entry)| (network, &entry.sha256))
         .collect();
     serde_json::json!({
-        "corpus": hex(&hash.finalize()),
+        "corpus": corpus.identity(),
         "corpus_name": corpus.name,
         "pack": networks,
-        "network": network,
+        "network": system.config(),
+        "method": request.method,
         "scope": request.scope,
         "start": request.start,
         "cuts": request.cuts,
@@ -251,37 +196,6 @@ fn epoch_report(epoch: &Epoch, epochs: usize, held_out: usize) -> EpochReport {
     }
 }
 
-fn write_pack(
-    engine: &Engine,
-    request: &FineTuneRequest,
-    name: &str,
-    network: &mrcmv::Config,
-    without: &BTreeSet<&str>,
-    provenance: String,
-    outcome: &Outcome,
-) -> Result<()> {
-    let base = engine.pack();
-    let weights: HashMap<String, Tensor> = outcome.weights.clone().into_iter().collect();
-    let mut writer = PackWriter::new(PackAbout {
-        name: name.to_owned(),
-        version: "1".to_owned(),
-        licence: base.manifest.licence.clone(),
-        provenance,
-        method: "mrcmv".to_owned(),
-        without: without.iter().map(|&switch| switch.to_owned()).collect(),
-    })?
-    .network("mrcmv", network, &weights)?;
-    for network in base
-        .manifest
-        .networks
-        .keys()
-        .filter(|network| *network != "mrcmv")
-    {
-        writer = writer.unchanged(network, base)?;
-    }
-    writer.write(&request.out).map(drop)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -291,11 +205,12 @@ mod tests {
     }
 
     #[test]
-    fn what_this_version_does_not_train_is_said() {
-        let check = |method: Method, scope: Scope, expected: Option<&str>| {
-            let error = require_built(&FineTuneRequest {
+    fn what_does_not_go_together_is_said() {
+        let check = |method: Method, scope: Scope, without: &[&str], expected: Option<&str>| {
+            let error = require_sense(&FineTuneRequest {
                 method,
                 scope,
+                without: without.iter().map(|&word| word.to_owned()).collect(),
                 ..request()
             })
             .err();
@@ -305,10 +220,10 @@ mod tests {
                 Some(expected) => assert!(text.is_some_and(|text| text.contains(expected)), "{expected}"),
             }
         };
-        check(Method::Mrcmv, Scope::Heads, None);
-        check(Method::Mrcmv, Scope::All, Some("--scope all"));
-        check(Method::Cmmr, Scope::Heads, Some("--method cmmr"));
-        check(Method::Cbvmr, Scope::Last, Some("--method cbvmr"));
+        check(Method::Mrcmv, Scope::All, &["sa"], None);
+        check(Method::Cmmr, Scope::Heads, &[], None);
+        check(Method::Cmmr, Scope::Heads, &["sa"], Some("--without"));
+        check(Method::Cbvmr, Scope::Last, &[], Some("--scope heads"));
         assert!(switches(&["gates".to_owned()]).is_err());
     }
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, ErrorKind, Result};
 use crate::networks::mrcmv::Norm;
 use crate::retrieval::Recall;
-use crate::training::Config;
+use crate::training::{Config, OptimizerConfig};
 
 /// Which system is trained.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +21,20 @@ pub enum Method {
     Cmmr,
     /// Soft intra-modal structure (reference 8 of the paper).
     Cbvmr,
+}
+
+impl Method {
+    /// How it is trained unless told otherwise: the paper's values, or for the baselines the optimiser of VM-NET, since
+    /// their losses are means and not sums.
+    pub fn training(self) -> Config {
+        match self {
+            Self::Mrcmv => Config::default(),
+            Self::Cmmr | Self::Cbvmr => Config {
+                optimizer: OptimizerConfig::adam_w(),
+                ..Config::default()
+            },
+        }
+    }
 }
 
 impl FromStr for Method {
@@ -79,6 +93,21 @@ pub enum Start {
     Fresh,
 }
 
+impl FromStr for Start {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        match text {
+            "pack" => Ok(Self::Pack),
+            "fresh" => Ok(Self::Fresh),
+            _ => Err(Error::new(
+                ErrorKind::Input,
+                format!("--start {text}: choose pack or fresh"),
+            )),
+        }
+    }
+}
+
 /// What to train. [`FineTuneRequest::new`] has the defaults.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FineTuneRequest {
@@ -106,8 +135,10 @@ pub struct FineTuneRequest {
     pub norm: Option<Norm>,
     /// 32 s windows kept of each longer video, from which each epoch draws one.
     pub cuts: usize,
-    /// Batch, optimiser, losses; its `epochs` and `seed` give way to the ones above.
-    pub training: Config,
+    /// Stops after this many epochs without a better recall on the validation items and keeps the best; `None` runs all.
+    pub patience: Option<usize>,
+    /// Batch, optimiser, losses, whose `epochs` and `seed` give way to the ones above; `None` for the method's own.
+    pub training: Option<Config>,
 }
 
 impl FineTuneRequest {
@@ -127,7 +158,8 @@ impl FineTuneRequest {
             start: Start::default(),
             norm: None,
             cuts: 4,
-            training,
+            patience: None,
+            training: None,
         }
     }
 }

@@ -1,0 +1,166 @@
+//! Heads and feature networks together against the PyTorch twin of tests/golden/end_to_end.py.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use candle_core::{DType, Device, Tensor};
+use undertone::error::Result;
+use undertone::networks::mrcmv::{self, Mrcmv};
+use undertone::networks::slowfast::{self, SlowFast};
+use undertone::networks::vggish::{self, Vggish};
+use undertone::training::sampler::{Absent, Draw};
+use undertone::training::{Config, Cut, EndToEnd, Example, Learner, Objective, Stored, Together, Variables};
+
+use crate::golden::{check, noise, reference, weight};
+
+const BATCH: usize = 3;
+const LABELS: [u32; BATCH] = [0, 2, 4];
+const D_E: usize = 24;
+const CLASSES: usize = 5;
+
+fn configs() -> Together {
+    let vggish = vggish::Config {
+        width: 1.0 / 16.0,
+        relu_last: false,
+    };
+    Together {
+        mrcmv: mrcmv::Config {
+            slow_dim: 256,
+            fast_dim: 32,
+            d_e: D_E,
+            ..mrcmv::Config::default()
+        },
+        slowfast: slowfast::Config {
+            width: 0.125,
+            ..slowfast::Config::default()
+        },
+        vggish_voice: vggish.clone(),
+        vggish_bgm: vggish,
+    }
+}
+
+/// Every parameter as the script has it, by its path.
+fn parameters(configs: &Together) -> Result<HashMap<String, Tensor>> {
+    let drawn = Variables::drawn(&Device::Cpu, 0, |vb| {
+        Mrcmv::new(&configs.mrcmv, vb.clone())?;
+        SlowFast::new(&configs.slowfast, vb.pp(Together::SLOWFAST))?;
+        Vggish::new(&configs.vggish_voice, vb.pp(Together::VGGISH_VOICE))?;
+        Vggish::new(&configs.vggish_bgm, vb.pp(Together::VGGISH_BGM))?;
+        Ok(())
+    })?;
+    Ok(drawn
+        .iter()
+        .map(|(name, variable)| (name.to_owned(), weight(name, variable.shape())))
+        .collect())
+}
+
+fn store(folder: &Path, file: &str, tensor: Tensor) -> Result<Stored> {
+    let path = folder.join(file);
+    candle_core::safetensors::save(&HashMap::from([("clip", tensor)]), &path)?;
+    Ok(Stored {
+        file: path,
+        name: "clip",
+    })
+}
+
+fn examples(folder: &Path) -> Result<Vec<Example<Stored, Stored>>> {
+    (0..BATCH)
+        .map(|item| {
+            let frames = noise(&format!("frames {item}"), (3, 64, 32, 32))
+                .affine(127.5, 127.5)?
+                .to_dtype(DType::U8)?;
+            // Eight rows are enough for the steps at the gate.
+            let patches = |what: &str| noise(&format!("{what} {item}"), (8, 1, 96, 64));
+            Ok(Example {
+                video: item,
+                bgm: item,
+                duration_s: 20.0,
+                cuts: vec![Cut {
+                    start_s: 0.0,
+                    picture: Some(store(folder, &format!("{item}.picture"), frames)?),
+                    voices: vec![store(folder, &format!("{item}.voice"), patches("voice"))?],
+                    bgms: vec![store(folder, &format!("{item}.music"), patches("music"))?],
+                }],
+            })
+        })
+        .collect()
+}
+
+fn batch() -> Vec<Draw> {
+    // The last query has no picture, and the second no voice.
+    let absent = [Absent::Nothing, Absent::Voice, Absent::Picture];
+    (0..BATCH)
+        .map(|item| Draw {
+            item,
+            cut: 0,
+            voice: 0,
+            bgm: 0,
+            label: LABELS[item],
+            absent: absent[item],
+        })
+        .collect()
+}
+
+/// Checks loss, embeddings and the gradient of everything that `learns`.
+fn check_scope(learns: impl Fn(&str) -> bool) -> Result<()> {
+    let golden = reference("end_to_end");
+    let configs = configs();
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let mut variables = Variables::drawn(&Device::Cpu, 0, |_| Ok(()))?;
+    let mut constants = HashMap::new();
+    for (name, tensor) in parameters(&configs)? {
+        if learns(&name) && !name.contains("running_") {
+            variables.insert(&name, &tensor)?;
+        } else {
+            constants.insert(name, tensor);
+        }
+    }
+    let examples = examples(folder.path())?;
+    let shapes: Vec<_> = examples.iter().map(Example::shape).collect();
+    let learner = EndToEnd::new(&configs, &variables, constants, examples, Vec::new())?;
+    for name in ["classifier.joint", "classifier.bgm"] {
+        let values = (noise(name, (D_E, CLASSES)) / (D_E as f64).sqrt())?;
+        variables.insert(name, &values)?;
+    }
+    let (joint, bgm) = learner.embed(&batch())?;
+    check("joint", &joint, &golden["joint"]);
+    check("bgm", &bgm, &golden["bgm"]);
+    let config = Config::default();
+    let objective = Objective::new(&config, &shapes, &variables, 1);
+    let (loss, gradients) = learner.gradients(&batch(), &objective)?;
+    check("loss", &loss.reshape(1)?, &golden["loss"]);
+    let norm_and_product = |name: &str| golden[&format!("gradient.{name}")].to_vec1::<f32>();
+    let mut scale = 0f32;
+    for (name, _) in variables.iter() {
+        scale = scale.max(norm_and_product(name)?[0]);
+    }
+    let mut checked = 0;
+    for (name, variable) in variables.iter() {
+        let gradient = gradients.get(variable).expect("a gradient");
+        let expected = norm_and_product(name)?;
+        let probe = noise(&format!("probe {name}"), gradient.shape());
+        let norm = gradient.sqr()?.sum_all()?.sqrt()?.to_scalar::<f32>()?;
+        let product = (gradient * probe)?.sum_all()?.to_scalar::<f32>()?;
+        let worst = (norm - expected[0]).abs().max((product - expected[1]).abs());
+        // Single precision through fifty layers against double; where a gradient all but vanishes, rounding is left.
+        let error = worst / expected[0].max(1e-3 * scale);
+        assert!(error < 5e-4, "{name}: error {error:.1e} of {}", expected[0]);
+        checked += 1;
+    }
+    assert!(checked > 20, "{checked}");
+    Ok(())
+}
+
+#[test]
+fn every_gradient_equals_the_twins() -> Result<()> {
+    check_scope(|_| true)
+}
+
+#[test]
+fn the_last_stages_learn_alone() -> Result<()> {
+    check_scope(|name| match name.split_once('.') {
+        Some(("slowfast", rest)) => rest.starts_with("blocks.4."),
+        Some(("vggish_voice" | "vggish_bgm", rest)) => rest.starts_with("embeddings."),
+        _ => true,
+    })
+}
