@@ -178,7 +178,7 @@ impl EndToEnd {
     fn detached(&self, pairs: &[Pair<'_>]) -> Result<Vec<Rows>> {
         pairs
             .iter()
-            .map(|pair| Ok(self.rows(pair)?.map(|tensor| Ok(tensor.detach()))?))
+            .map(|pair| self.rows(pair)?.map(|tensor| Ok(tensor.detach())))
             .collect()
     }
 

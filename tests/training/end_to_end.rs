@@ -66,9 +66,9 @@ fn store(folder: &Path, file: &str, tensor: Tensor) -> Result<Stored> {
 fn examples(folder: &Path) -> Result<Vec<Example<Stored, Stored>>> {
     (0..BATCH)
         .map(|item| {
-            let frames = noise(&format!("frames {item}"), (3, 64, 32, 32))
-                .affine(127.5, 127.5)?
-                .to_dtype(DType::U8)?;
+            // In the script's own order, lest a pixel round the other way.
+            let frames = (noise(&format!("frames {item}"), (3, 64, 32, 32)) + 1.0)?;
+            let frames = (frames * 127.5)?.to_dtype(DType::U8)?;
             // Eight rows are enough for the steps at the gate.
             let patches = |what: &str| noise(&format!("{what} {item}"), (8, 1, 96, 64));
             Ok(Example {

@@ -1,6 +1,8 @@
 //! The losses and the trainer: against a PyTorch twin, on tiny corpora, and through interruptions; corpora, fine-tuning and
 //! evaluation through the engine.
 
+#![allow(clippy::print_stdout, reason = "golden checks say how near they come")]
+
 mod baselines;
 mod corpora;
 mod end_to_end;
@@ -9,6 +11,7 @@ mod heads;
 mod runs;
 mod twin;
 
+#[allow(dead_code, reason = "the tests of the networks use the rest of it")]
 #[path = "../golden/mod.rs"]
 mod golden;
 

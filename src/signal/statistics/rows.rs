@@ -370,10 +370,11 @@ fn polynomials(magnitudes: &[Row], order: usize) -> Vec<Row> {
 fn solve(mut matrix: Vec<Row>, mut right: Row) -> Row {
     let count = right.len();
     for pivot in 0..count {
+        let above = matrix[pivot].clone();
         for row in pivot + 1..count {
-            let factor = matrix[row][pivot] / matrix[pivot][pivot];
-            for column in pivot..count {
-                matrix[row][column] -= factor * matrix[pivot][column];
+            let factor = matrix[row][pivot] / above[pivot];
+            for (value, above) in matrix[row].iter_mut().zip(&above) {
+                *value -= factor * above;
             }
             right[row] -= factor * right[pivot];
         }
