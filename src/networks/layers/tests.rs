@@ -188,6 +188,23 @@ fn shapes_of_the_networks_are_convolutions() -> Result<()> {
     check([1, 100, 2, 9, 9], 20, Geometry::plane(3, 3).centred())?;
     check([2, 300, 3, 7, 7], 17, Geometry::volume([3, 1, 1]).centred())?;
     check([1, 900, 2, 5, 5], 9, Geometry::plane(1, 1))?;
+    // Products of matrices: more columns than a job takes, more sums than a part, columns that end within a tile.
+    check([2, 40, 3, 15, 17], 70, Geometry::plane(1, 1))?;
+    check([1, 700, 1, 9, 7], 64, Geometry::plane(1, 1).with_stride(2))?;
+    check(
+        [2, 33, 16, 5, 5],
+        65,
+        Geometry::volume([5, 1, 1]).with_time_stride(8).centred(),
+    )?;
+    check(
+        [2, 70, 3, 7, 5],
+        260,
+        Geometry::plane(3, 3).with_stride(2).centred(),
+    )?;
+    // Winograd's algorithm along time, whole and cut tiles.
+    for frames in [1, 4, 6, 9] {
+        check([2, 65, frames, 7, 9], 70, Geometry::volume([3, 1, 1]).centred())?;
+    }
     check(
         [1, 12, 3, 30, 130],
         12,
@@ -274,6 +291,7 @@ fn gradients_are_difference_quotients() -> Result<()> {
         Geometry::volume([5, 1, 1]).with_time_stride(8).centred(),
     )?;
     check([2, 9, 3, 6, 5], 20, Geometry::volume([3, 1, 1]).centred())?;
+    check([2, 64, 5, 3, 4], 65, Geometry::volume([3, 1, 1]).centred())?;
     check(
         [1, 1, 1, 16, 18],
         2,

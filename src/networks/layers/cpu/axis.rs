@@ -59,6 +59,12 @@ impl Axis {
         }
     }
 
+    /// The sample that the first output sees through `tap`, counted from the first sample; less than zero in the padding.
+    pub(super) fn position(&self, tap: usize) -> isize {
+        let (phase, shift) = self.taps[tap];
+        (shift as isize + self.first) * self.stride as isize + self.phases[phase] as isize
+    }
+
     /// The input sample behind place `index` of a panel whose block starts at output `start`.
     pub(super) fn sample(&self, start: usize, index: usize, phase: usize, size: usize) -> Option<usize> {
         let place = (start + index) as isize + self.first;

@@ -11,146 +11,70 @@ use std::cell::Cell;
 use rayon::prelude::*;
 use rten_simd::{Isa, SimdOp};
 
-use super::super::geometry::Geometry;
-use super::axis::Axis;
-use super::microkernel::{SLACK, Strip, block_height};
+use super::epilogue::Epilogue;
+use super::kernel::Kernel;
+use super::microkernel::{SLACK, Strip};
 use super::plan::{Plan, Task};
 
-/// What follows the products.
-#[derive(Clone, Copy)]
-pub(super) struct Epilogue<'a> {
-    /// Added to each output channel.
-    pub(super) bias: Option<&'a [f32]>,
-    /// Added to each output.
-    pub(super) sum: Option<&'a [f32]>,
-    /// Outputs below it become it: 0 for ReLU, minus infinity for none.
-    pub(super) floor: f32,
-}
-
-/// A convolution with packed weights.
-#[derive(Debug)]
-pub(super) struct Direct {
-    axes: [Axis; 3],
-    inputs: usize,
-    outputs: usize,
-    /// Output channels of a block of weights.
-    height: usize,
-    /// [block][input][tap][height].
-    weights: Vec<f32>,
-}
-
-impl Direct {
-    /// Packs `weights` [O, C, kt, kh, kw].
-    pub(super) fn new(weights: &[f32], inputs: usize, outputs: usize, geometry: &Geometry) -> Self {
-        let axes = std::array::from_fn(|axis| Axis::of(geometry, axis));
-        Self::along(weights, inputs, outputs, axes)
-    }
-
-    /// Packs `weights` [O, C, kt, kh, kw] of a convolution along these axes.
-    pub(super) fn along(weights: &[f32], inputs: usize, outputs: usize, axes: [Axis; 3]) -> Self {
-        let height = block_height(outputs);
-        let depth = inputs * taps(&axes);
-        let mut packed = vec![0.0; outputs.next_multiple_of(height) * depth];
-        for (output, row) in weights.chunks_exact(depth).enumerate() {
-            let block = &mut packed[output / height * depth * height..][..depth * height];
-            for (place, &weight) in block.iter_mut().skip(output % height).step_by(height).zip(row) {
-                *place = weight;
-            }
-        }
-        Self {
-            axes,
-            inputs,
-            outputs,
-            height,
-            weights: packed,
-        }
-    }
-
-    /// Blocks of weights.
-    fn blocks(&self) -> usize {
-        self.outputs.div_ceil(self.height)
-    }
-
-    /// The weights [O, C, kt, kh, kw] as they were before they were packed.
-    pub(super) fn unpack(&self) -> Vec<f32> {
-        let depth = self.inputs * taps(&self.axes);
-        (0..self.outputs)
-            .flat_map(|output| {
-                let block = &self.weights[output / self.height * depth * self.height..];
-                block[output % self.height..]
-                    .iter()
-                    .step_by(self.height)
-                    .take(depth)
-            })
-            .copied()
-            .collect()
-    }
-
-    /// Runs on `x` [N, C, T, H, W] of these sizes into [N, O, T', H', W'] of `output`'s.
-    pub(super) fn run(
-        &self,
-        x: &[f32],
-        batch: usize,
-        input: [usize; 3],
-        output: [usize; 3],
-        epilogue: Epilogue<'_>,
-    ) -> Vec<f32> {
-        let [frames, height, width] = output;
-        let task = Task {
-            axes: &self.axes,
-            inputs: self.inputs,
-            taps: taps(&self.axes),
-            weights: self.weights.len(),
-            blocks: self.blocks(),
-            batch,
+/// Runs on `x` [N, C, T, H, W] of these sizes into [N, O, T', H', W'] of `output`'s.
+pub(super) fn run(
+    kernel: &Kernel,
+    x: &[f32],
+    batch: usize,
+    input: [usize; 3],
+    output: [usize; 3],
+    epilogue: Epilogue<'_>,
+    y: &mut [f32],
+) {
+    let [frames, height, width] = output;
+    let task = Task {
+        axes: &kernel.axes,
+        inputs: kernel.inputs,
+        taps: kernel.taps(),
+        weights: kernel.weights.len(),
+        blocks: kernel.blocks(),
+        batch,
+        output,
+    };
+    let plan = Plan::new(&task, rayon::current_num_threads());
+    let [channel_jobs, frame_jobs, row_jobs] = plan.jobs(&task);
+    let mut jobs: Vec<Job<'_>> = (0..batch * channel_jobs * frame_jobs * row_jobs)
+        .map(|index| Job {
+            kernel,
+            plan,
+            x,
+            input,
             output,
-        };
-        let plan = Plan::new(&task, rayon::current_num_threads());
-        let [channel_jobs, frame_jobs, row_jobs] = plan.jobs(&task);
-        let mut y = vec![0.0; batch * self.outputs * frames * height * width];
-        let mut jobs: Vec<Job<'_>> = (0..batch * channel_jobs * frame_jobs * row_jobs)
-            .map(|index| Job {
-                layer: self,
-                plan,
-                x,
-                input,
-                output,
-                item: index / (channel_jobs * frame_jobs * row_jobs),
-                block: index / (frame_jobs * row_jobs) % channel_jobs * plan.blocks,
-                frame: index / row_jobs % frame_jobs * plan.frames,
-                row: index % row_jobs * plan.rows,
-                epilogue,
-                y: Vec::with_capacity(plan.blocks * self.height * plan.frames),
-            })
-            .collect();
-        // Each job gets the rows it writes: for each of its output channels and frames one run of whole rows.
-        for (index, plane) in y.chunks_mut(height * width).enumerate() {
-            let (item, output, frame) = (
-                index / frames / self.outputs,
-                index / frames % self.outputs,
-                index % frames,
-            );
-            let channels = item * channel_jobs + output / (plan.blocks * self.height);
-            let first = (channels * frame_jobs + frame / plan.frames) * row_jobs;
-            for (rows, job) in plane.chunks_mut(plan.rows * width).zip(&mut jobs[first..]) {
-                job.y.push(rows);
-            }
+            item: index / (channel_jobs * frame_jobs * row_jobs),
+            block: index / (frame_jobs * row_jobs) % channel_jobs * plan.blocks,
+            frame: index / row_jobs % frame_jobs * plan.frames,
+            row: index % row_jobs * plan.rows,
+            epilogue,
+            y: Vec::with_capacity(plan.blocks * kernel.height * plan.frames),
+        })
+        .collect();
+    // Each job gets the rows it writes: for each of its output channels and frames one run of whole rows.
+    for (index, plane) in y.chunks_mut(height * width).enumerate() {
+        let (item, output, frame) = (
+            index / frames / kernel.outputs,
+            index / frames % kernel.outputs,
+            index % frames,
+        );
+        let channels = item * channel_jobs + output / (plan.blocks * kernel.height);
+        let first = (channels * frame_jobs + frame / plan.frames) * row_jobs;
+        for (rows, job) in plane.chunks_mut(plan.rows * width).zip(&mut jobs[first..]) {
+            job.y.push(rows);
         }
-        jobs.into_par_iter().for_each(|job| {
-            let mut scratch = SCRATCH.take();
-            Run {
-                job,
-                scratch: &mut scratch,
-            }
-            .dispatch();
-            SCRATCH.set(scratch);
-        });
-        y
     }
-}
-
-fn taps(axes: &[Axis; 3]) -> usize {
-    axes.iter().map(|axis| axis.taps.len()).product()
+    jobs.into_par_iter().for_each(|job| {
+        let mut scratch = SCRATCH.take();
+        Run {
+            job,
+            scratch: &mut scratch,
+        }
+        .dispatch();
+        SCRATCH.set(scratch);
+    });
 }
 
 /// Buffers that a thread uses for job after job.
@@ -176,7 +100,7 @@ thread_local! {
 
 /// One block of outputs.
 struct Job<'a> {
-    layer: &'a Direct,
+    kernel: &'a Kernel,
     plan: Plan,
     x: &'a [f32],
     input: [usize; 3],
@@ -204,7 +128,7 @@ impl SimdOp for Run<'_, '_> {
     #[inline(always)]
     fn eval<I: Isa>(self, isa: I) {
         let Self { mut job, scratch } = self;
-        let layer = job.layer;
+        let kernel = job.kernel;
         let Plan {
             channels,
             extent: [deep, high, wide],
@@ -213,17 +137,17 @@ impl SimdOp for Run<'_, '_> {
         let [_, _, width] = job.output;
         let frames = job.plan.frames.min(job.output[0] - job.frame);
         let rows = job.plan.rows.min(job.output[1] - job.row);
-        let phases: usize = layer.axes.iter().map(|axis| axis.phases.len()).product();
+        let phases: usize = kernel.axes.iter().map(|axis| axis.phases.len()).product();
         let channel = phases * deep * high * wide;
         job.offsets(&mut scratch.offsets, channel);
         scratch.panel.resize(channels * channel + SLACK, 0.0);
 
         let columns = ((frames - 1) * high + rows - 1) * wide + width;
         let stride = columns + SLACK;
-        let (taps, height) = (taps(&layer.axes), layer.height);
-        let block = layer.inputs * taps * height;
-        let parts = layer.inputs.div_ceil(channels);
-        let blocks = job.block..layer.blocks().min(job.block + job.plan.blocks);
+        let (taps, height) = (kernel.taps(), kernel.height);
+        let block = kernel.inputs * taps * height;
+        let parts = kernel.inputs.div_ceil(channels);
+        let blocks = job.block..kernel.blocks().min(job.block + job.plan.blocks);
         // Strips that wait for their next part are kept; otherwise one serves block after block.
         let strip = height * stride;
         let kept = if parts == 1 { 1 } else { blocks.len() };
@@ -232,11 +156,11 @@ impl SimdOp for Run<'_, '_> {
 
         for part in 0..parts {
             let first = part * channels;
-            let count = channels.min(layer.inputs - first);
+            let count = channels.min(kernel.inputs - first);
             job.pack(first, count, frames, rows, &mut scratch.panel);
             for (index, number) in blocks.clone().enumerate() {
                 let depth = first * taps..(first + count) * taps;
-                let weights = &layer.weights[number * block..][depth.start * height..depth.end * height];
+                let weights = &kernel.weights[number * block..][depth.start * height..depth.end * height];
                 let strip = &mut scratch.strips[index % kept * strip..][..strip];
                 let products = Strip {
                     weights,
@@ -265,7 +189,7 @@ impl SimdOp for Run<'_, '_> {
 impl Job<'_> {
     /// Where each product of the inner loop starts in the panel: channel by channel, tap by tap.
     fn offsets(&self, offsets: &mut Vec<u32>, channel: usize) {
-        let [times, heights, widths] = &self.layer.axes;
+        let [times, heights, widths] = &self.kernel.axes;
         let [deep, high, wide] = self.plan.extent;
         offsets.clear();
         for start in (0..self.plan.channels).map(|index| index * channel) {
@@ -285,12 +209,12 @@ impl Job<'_> {
     /// Copies the samples that the block sees of `count` channels from `first` on into the panel.
     #[inline(always)]
     fn pack(&self, first: usize, count: usize, frames: usize, rows: usize, panel: &mut [f32]) {
-        let [times, heights, widths] = &self.layer.axes;
+        let [times, heights, widths] = &self.kernel.axes;
         let [deep, high, wide] = self.plan.extent;
         let [input_frames, input_rows, input_width] = self.input;
         let plane = input_rows * input_width;
         let volume = input_frames * plane;
-        let x = &self.x[(self.item * self.layer.inputs + first) * volume..][..count * volume];
+        let x = &self.x[(self.item * self.kernel.inputs + first) * volume..][..count * volume];
         let part = deep * high * wide;
         let phases = times.phases.len() * heights.phases.len() * widths.phases.len();
         for (x, panel) in x.chunks_exact(volume).zip(panel.chunks_exact_mut(phases * part)) {
@@ -340,41 +264,20 @@ impl Job<'_> {
     fn finish(&mut self, first: usize, frames: usize, rows: usize, stride: usize, strip: &[f32]) {
         let [_, high, wide] = self.plan.extent;
         let [output_frames, output_rows, width] = self.output;
-        let outputs = self.layer.height.min(self.layer.outputs - first);
-        let Epilogue { bias, sum, floor } = self.epilogue;
+        let outputs = self.kernel.height.min(self.kernel.outputs - first);
         for (output, strip) in (first..first + outputs).zip(strip.chunks_exact(stride)) {
-            let bias = bias.map_or(0.0, |bias| bias[output]);
             for frame in 0..frames {
-                let y = &mut self.y[(output - self.block * self.layer.height) * frames + frame];
-                let start = ((self.item * self.layer.outputs + output) * output_frames + self.frame + frame)
+                let y = &mut self.y[(output - self.block * self.kernel.height) * frames + frame];
+                let start = ((self.item * self.kernel.outputs + output) * output_frames + self.frame + frame)
                     * output_rows
                     * width
                     + self.row * width;
-                let sum = sum.map(|sum| &sum[start..start + y.len()]);
                 for row in 0..rows {
                     let products = &strip[(frame * high + row) * wide..][..width];
                     let y = &mut y[row * width..][..width];
-                    match sum {
-                        Some(sum) => {
-                            let sum = &sum[row * width..][..width];
-                            for ((y, &product), &sum) in y.iter_mut().zip(products).zip(sum) {
-                                *y = at_least(product + bias + sum, floor);
-                            }
-                        }
-                        None => {
-                            for (y, &product) in y.iter_mut().zip(products) {
-                                *y = at_least(product + bias, floor);
-                            }
-                        }
-                    }
+                    self.epilogue.write(products, output, start + row * width, y);
                 }
             }
         }
     }
-}
-
-/// max(x, floor) that lets NaN through, as PyTorch's ReLU does.
-#[inline(always)]
-pub(super) fn at_least(x: f32, floor: f32) -> f32 {
-    if x < floor { floor } else { x }
 }

@@ -6,9 +6,17 @@ use rten_simd::ops::{BitOps, NumOps};
 /// Floats after the last column that a tile may read or write.
 pub(super) const SLACK: usize = 96;
 
-/// Rows of a block of packed weights for `rows` outputs: the fewest that hold them, at most eight.
+/// Rows of a block of packed weights at most.
+pub(super) const MAX_HEIGHT: usize = 8;
+
+/// Rows of a block of packed weights for `rows` outputs: the fewest that hold them, at most [`MAX_HEIGHT`].
 pub(super) fn block_height(rows: usize) -> usize {
-    rows.next_power_of_two().min(8)
+    rows.next_power_of_two().min(MAX_HEIGHT)
+}
+
+/// Columns of a tile of [`MAX_HEIGHT`] rows.
+pub(super) fn tile_width<I: Isa>(isa: I) -> usize {
+    3 * isa.f32().len()
 }
 
 /// Adds products to a strip of output rows.
@@ -56,13 +64,18 @@ impl Strip<'_> {
         columns: std::ops::Range<usize>,
         strip: &mut [f32],
     ) {
-        let width = isa.f32().len() * VECTORS;
+        let lanes = isa.f32().len();
         let mut column = columns.start;
         while column < columns.end {
+            let vectors = (columns.end - column).div_ceil(lanes);
             for first in (0..HEIGHT).step_by(ROWS) {
-                self.tile::<I, HEIGHT, ROWS, VECTORS>(isa, first, column, strip);
+                match vectors {
+                    1 => self.tile::<I, HEIGHT, ROWS, 1>(isa, first, column, strip),
+                    2 => self.tile::<I, HEIGHT, ROWS, 2>(isa, first, column, strip),
+                    _ => self.tile::<I, HEIGHT, ROWS, VECTORS>(isa, first, column, strip),
+                }
             }
-            column += width;
+            column += lanes * if vectors < 3 { vectors } else { VECTORS };
         }
     }
 

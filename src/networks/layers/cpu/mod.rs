@@ -3,23 +3,34 @@
 //!
 //! Which algorithm for which shape:
 //! - 3 x 3 of stride 1 between at least 32 channels: [`winograd`].
-//! - All others: [`direct`]. Pointwise convolutions and connected layers are its special case without a halo.
+//! - Three frames of stride 1 between at least 64 channels: [`temporal`].
+//! - One place of a plane to at least 64 channels (pointwise convolutions, connected layers, other kernels along time), and
+//!   planes less than 16 wide to at least 256 channels: [`product`].
+//! - All others, and all with few output channels: [`direct`].
 //!
 //! Training goes the same ways ([`trained`]): the gradient of an input is a convolution again ([`backward`]).
 
 mod axis;
 mod backward;
 mod direct;
+mod epilogue;
+mod kernel;
 mod microkernel;
 mod plan;
+mod product;
+mod shortcut;
+mod temporal;
+#[cfg(test)]
+mod tests;
 mod trained;
 mod winograd;
 
 use candle_core::{CpuStorage, CustomOp1, CustomOp2, Device, Layout, Shape, Tensor};
 
-use self::direct::{Direct, Epilogue};
+use self::epilogue::Epilogue;
+use self::kernel::Kernel;
+use self::shortcut::Shortcut;
 pub(super) use self::trained::Trained;
-use self::winograd::Winograd;
 use super::geometry::Geometry;
 use super::storage::contiguous;
 use crate::error::Result;
@@ -28,17 +39,10 @@ use crate::error::Result;
 #[derive(Debug)]
 pub(super) struct Packed {
     geometry: Geometry,
-    inputs: usize,
-    outputs: usize,
-    algorithm: Algorithm,
+    kernel: Kernel,
+    /// A faster way, where there is one.
+    shortcut: Option<Shortcut>,
     bias: Option<Vec<f32>>,
-}
-
-#[derive(Debug)]
-enum Algorithm {
-    Direct(Direct),
-    /// With the weights as they were.
-    Winograd(Winograd, Tensor),
 }
 
 impl Packed {
@@ -49,17 +53,10 @@ impl Packed {
     pub(super) fn new(weight: &Tensor, bias: Option<&Tensor>, geometry: Geometry) -> Result<Self> {
         let (outputs, inputs) = (weight.dim(0)?, weight.dim(1)?);
         let weights: Vec<f32> = weight.flatten_all()?.to_vec1()?;
-        let algorithm = if Winograd::wins(inputs, outputs, &geometry) {
-            let winograd = Winograd::new(&weights, inputs, outputs, &geometry);
-            Algorithm::Winograd(winograd, weight.clone())
-        } else {
-            Algorithm::Direct(Direct::new(&weights, inputs, outputs, &geometry))
-        };
         Ok(Self {
             geometry,
-            inputs,
-            outputs,
-            algorithm,
+            kernel: Kernel::new(&weights, inputs, outputs, &geometry),
+            shortcut: Shortcut::new(&weights, inputs, outputs, &geometry),
             bias: bias.map(Tensor::to_vec1).transpose()?,
         })
     }
@@ -69,14 +66,9 @@ impl Packed {
     /// # Errors
     /// None in practice.
     pub(super) fn unpack(&self) -> Result<(Tensor, Option<Tensor>)> {
-        let weight = match &self.algorithm {
-            Algorithm::Direct(direct) => {
-                let [time, height, width] = self.geometry.kernel;
-                let shape = (self.outputs, self.inputs, time, height, width);
-                Tensor::from_vec(direct.unpack(), shape, &Device::Cpu)?
-            }
-            Algorithm::Winograd(_, weight) => weight.clone(),
-        };
+        let [time, height, width] = self.geometry.kernel;
+        let shape = (self.kernel.outputs, self.kernel.inputs, time, height, width);
+        let weight = Tensor::from_vec(self.kernel.unpack(), shape, &Device::Cpu)?;
         let bias = self.bias.as_deref();
         let bias = bias.map(|bias| Tensor::new(bias, &Device::Cpu)).transpose()?;
         Ok((weight, bias))
@@ -110,13 +102,16 @@ impl Convolution<'_> {
     ) -> candle_core::Result<(CpuStorage, Shape)> {
         let (batch, channels, frames, height, width) = shape.dims5()?;
         let packed = self.packed;
-        if channels != packed.inputs {
-            candle_core::bail!("a convolution of {} channels was given {channels}", packed.inputs);
+        if channels != packed.kernel.inputs {
+            candle_core::bail!(
+                "a convolution of {} channels was given {channels}",
+                packed.kernel.inputs
+            );
         }
         let input = [frames, height, width];
         let output = packed.geometry.output(input).map_err(candle_core::Error::wrap)?;
         let [frames, height, width] = output;
-        let result = Shape::from((batch, packed.outputs, frames, height, width));
+        let result = Shape::from((batch, packed.kernel.outputs, frames, height, width));
         if let Some((_, shape)) = sum.filter(|(_, shape)| *shape != &result) {
             candle_core::bail!("a convolution gives {result:?} and cannot be added to {shape:?}");
         }
@@ -125,9 +120,13 @@ impl Convolution<'_> {
             sum: sum.map(|(sum, _)| sum),
             floor: if self.relu { 0.0 } else { f32::NEG_INFINITY },
         };
-        let y = match &packed.algorithm {
-            Algorithm::Direct(direct) => direct.run(x, batch, input, output, epilogue),
-            Algorithm::Winograd(winograd, _) => winograd.run(x, batch, input, output, epilogue),
+        let shortcut = packed
+            .shortcut
+            .as_ref()
+            .filter(|shortcut| shortcut.pays(batch, output));
+        let y = match shortcut {
+            Some(shortcut) => shortcut.run(x, batch, input, output, epilogue),
+            None => packed.kernel.run(x, batch, input, output, epilogue),
         };
         Ok((CpuStorage::F32(y), result))
     }

@@ -4,8 +4,9 @@ use rayon::prelude::*;
 
 use super::super::super::geometry::Geometry;
 use super::super::axis::Axis;
-use super::super::direct::Direct;
-use super::{NOTHING, Sizes, convolve};
+use super::super::epilogue::Epilogue;
+use super::super::kernel::Kernel;
+use super::{Sizes, convolve};
 
 /// The gradient of the input [N, C, T, H, W] from that of the output, `dy` [N, O, T', H', W'].
 ///
@@ -36,12 +37,12 @@ pub(in super::super) fn input_gradient(sizes: &Sizes, dy: &[f32], weights: &[f32
         let axes = std::array::from_fn(|axis| Axis::new(1, &positions(axis)));
         let chosen = std::array::from_fn(|axis| taps[axis].iter().map(|&(tap, _)| tap).collect());
         let weights = turn(sizes, weights, &chosen);
-        let part = Direct::along(&weights, sizes.outputs, sizes.inputs, axes).run(
+        let part = Kernel::along(&weights, sizes.outputs, sizes.inputs, axes).run(
             dy,
             sizes.batch,
             sizes.output,
             count,
-            NOTHING,
+            Epilogue::NONE,
         );
         interlock(&part, count, &mut dx, sizes.input, phase, stride);
     }

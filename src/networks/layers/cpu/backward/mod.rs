@@ -6,14 +6,9 @@ mod weight;
 pub(super) use self::input::input_gradient;
 pub(super) use self::weight::weight_gradient;
 use super::super::geometry::Geometry;
-use super::direct::{Direct, Epilogue};
-use super::winograd::Winograd;
-
-const NOTHING: Epilogue<'_> = Epilogue {
-    bias: None,
-    sum: None,
-    floor: f32::NEG_INFINITY,
-};
+use super::epilogue::Epilogue;
+use super::kernel::Kernel;
+use super::shortcut::Shortcut;
 
 /// A convolution and the sizes it was run with.
 #[derive(Debug, Clone)]
@@ -37,9 +32,10 @@ pub(super) fn convolve(sizes: &Sizes, x: &[f32], weights: &[f32]) -> Vec<f32> {
         input,
         output,
     } = sizes;
-    if Winograd::wins(*inputs, *outputs, geometry) {
-        Winograd::new(weights, *inputs, *outputs, geometry).run(x, *batch, *input, *output, NOTHING)
-    } else {
-        Direct::new(weights, *inputs, *outputs, geometry).run(x, *batch, *input, *output, NOTHING)
+    match Shortcut::new(weights, *inputs, *outputs, geometry) {
+        Some(shortcut) => shortcut.run(x, *batch, *input, *output, Epilogue::NONE),
+        None => {
+            Kernel::new(weights, *inputs, *outputs, geometry).run(x, *batch, *input, *output, Epilogue::NONE)
+        }
     }
 }

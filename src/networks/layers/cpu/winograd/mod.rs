@@ -14,16 +14,17 @@ use rayon::prelude::*;
 use rten_simd::{Isa, SimdOp};
 
 use self::tiles::{deal, gather_row};
+pub(super) use self::transform::{INPUT, OUTPUT, kernel};
 use self::transform::{kernel_transform, transform_inputs, transform_outputs};
 use super::super::geometry::Geometry;
-use super::direct::{Epilogue, at_least};
-use super::microkernel::{Strip, block_height};
+use super::epilogue::{Epilogue, at_least};
+use super::microkernel::{MAX_HEIGHT, Strip};
 
 /// Outputs of a tile along one axis.
-const TILE: usize = 4;
+pub(super) const TILE: usize = 4;
 
 /// Inputs of a tile along one axis.
-const SEEN: usize = 6;
+pub(super) const SEEN: usize = 6;
 
 /// Values of a transformed tile.
 const POINTS: usize = SEEN * SEEN;
@@ -36,10 +37,9 @@ const LANES: usize = 48;
 pub(super) struct Winograd {
     inputs: usize,
     outputs: usize,
-    height: usize,
     /// Zeros above and left.
     padding: [usize; 2],
-    /// [point][block of outputs][input][height].
+    /// [point][block of outputs][input][output].
     weights: Vec<f32>,
 }
 
@@ -54,10 +54,14 @@ impl Winograd {
             && outputs >= 32
     }
 
+    /// Tiles that cover an image of outputs.
+    pub(super) fn tiles(height: usize, width: usize) -> usize {
+        height.div_ceil(TILE) * width.div_ceil(TILE)
+    }
+
     /// Transforms `weights` [O, C, 3, 3].
     pub(super) fn new(weights: &[f32], inputs: usize, outputs: usize, geometry: &Geometry) -> Self {
-        let height = block_height(outputs);
-        let rows = outputs.next_multiple_of(height);
+        let rows = outputs.next_multiple_of(MAX_HEIGHT);
         let mut packed = vec![0.0; POINTS * rows * inputs];
         packed
             .par_chunks_mut(rows * inputs)
@@ -65,15 +69,14 @@ impl Winograd {
             .for_each(|(packed, transform)| {
                 for (index, kernel) in weights.chunks_exact(9).enumerate() {
                     let (output, input) = (index / inputs, index % inputs);
-                    let block = output / height * height * inputs;
+                    let block = output / MAX_HEIGHT * MAX_HEIGHT * inputs;
                     let products = kernel.iter().zip(&transform).map(|(&g, &t)| f64::from(g) * t);
-                    packed[block + input * height + output % height] = products.sum::<f64>() as f32;
+                    packed[block + input * MAX_HEIGHT + output % MAX_HEIGHT] = products.sum::<f64>() as f32;
                 }
             });
         Self {
             inputs,
             outputs,
-            height,
             padding: [geometry.padding[1].0, geometry.padding[2].0],
             weights: packed,
         }
@@ -217,7 +220,7 @@ impl SimdOp for Run<'_, '_> {
         let layer = job.layer;
         let tiles = job.rows * job.grid.across;
         let stride = tiles.next_multiple_of(LANES);
-        let rows = layer.outputs.next_multiple_of(layer.height);
+        let rows = layer.outputs.next_multiple_of(MAX_HEIGHT);
         // Some floats more than a round number, lest all points of a tile fall into the same set of the cache.
         let input_point = layer.inputs * stride + LANES;
         let product_point = rows * stride + LANES;
@@ -234,18 +237,18 @@ impl SimdOp for Run<'_, '_> {
             let inputs = &mut scratch.inputs[input * stride..];
             transform_inputs(isa, &scratch.tiles, stride, inputs, input_point);
         }
-        let block = layer.inputs * layer.height;
+        let block = layer.inputs * MAX_HEIGHT;
         for point in 0..POINTS {
             let inputs = &scratch.inputs[point * input_point..];
             let products = &mut scratch.products[point * product_point..];
             let weights = &layer.weights[point * rows * layer.inputs..][..rows * layer.inputs];
             for (weights, strip) in weights
                 .chunks_exact(block)
-                .zip(products.chunks_exact_mut(layer.height * stride))
+                .zip(products.chunks_exact_mut(MAX_HEIGHT * stride))
             {
                 Strip {
                     weights,
-                    height: layer.height,
+                    height: MAX_HEIGHT,
                     offsets: &scratch.offsets,
                     input: inputs,
                     stride,

@@ -116,19 +116,42 @@ fn output_transform<I: Isa>(isa: I, m: [I::F32; SEEN]) -> [I::F32; TILE] {
     ]
 }
 
-/// For each point of G g G^T, what it takes of each weight of a kernel [3, 3].
-pub(super) fn kernel_transform() -> [[f64; 9]; POINTS] {
+/// B^T as a matrix.
+pub(in super::super) const INPUT: [[f32; SEEN]; SEEN] = [
+    [A * A * B * B, 0.0, -A * A - B * B, 0.0, 1.0, 0.0],
+    [0.0, -A * B * B, -B * B, A, 1.0, 0.0],
+    [0.0, A * B * B, -B * B, -A, 1.0, 0.0],
+    [0.0, -A * A * B, -A * A, B, 1.0, 0.0],
+    [0.0, A * A * B, -A * A, -B, 1.0, 0.0],
+    [0.0, A * A * B * B, 0.0, -A * A - B * B, 0.0, 1.0],
+];
+
+/// A^T as a matrix.
+pub(in super::super) const OUTPUT: [[f32; SEEN]; TILE] = [
+    [1.0, 1.0, 1.0, 1.0, 1.0, 0.0],
+    [0.0, A, -A, B, -B, 0.0],
+    [0.0, A * A, A * A, B * B, B * B, 0.0],
+    [0.0, A * A * A, -A * A * A, B * B * B, -B * B * B, 1.0],
+];
+
+/// G as a matrix.
+pub(in super::super) fn kernel() -> [[f64; 3]; SEEN] {
     let (a, b) = (f64::from(A), f64::from(B));
     let (aa, bb) = (a * a, b * b);
     let at = |point: f64, scale: f64| [1.0 / scale, point / scale, point * point / scale];
-    let g = [
+    [
         at(0.0, aa * bb),
         at(a, 2.0 * aa * (aa - bb)),
         at(-a, 2.0 * aa * (aa - bb)),
         at(b, 2.0 * bb * (bb - aa)),
         at(-b, 2.0 * bb * (bb - aa)),
         [0.0, 0.0, 1.0],
-    ];
+    ]
+}
+
+/// For each point of G g G^T, what it takes of each weight of a kernel [3, 3].
+pub(super) fn kernel_transform() -> [[f64; 9]; POINTS] {
+    let g = kernel();
     std::array::from_fn(|point| {
         let (down, across) = (g[point / SEEN], g[point % SEEN]);
         std::array::from_fn(|weight| down[weight / 3] * across[weight % 3])
