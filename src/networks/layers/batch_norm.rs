@@ -61,16 +61,34 @@ impl BatchNorm {
     /// # Errors
     /// When the device fails.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        self.forward_leaky(x, 1.0)
+    }
+
+    /// As [`BatchNorm::forward`], with values below zero multiplied by `slope` behind it.
+    ///
+    /// # Shapes
+    /// [N, C, ..] -> the same.
+    ///
+    /// # Errors
+    /// When the device fails.
+    pub fn forward_leaky(&self, x: &Tensor, slope: f64) -> Result<Tensor> {
         let (factor, shift) = self.factor_and_shift()?;
         if matches!(x.device(), Device::Cpu) && !x.track_op() && !self.is_trained() {
             let line = Lines {
                 factor: factor.to_vec1()?,
                 shift: shift.to_vec1()?,
+                slope: slope as f32,
             };
             return Ok(x.contiguous()?.apply_op1_no_bwd(&line)?);
         }
-        Ok(x.broadcast_mul(&per_channel(&factor, x.rank())?)?
-            .broadcast_add(&per_channel(&shift, x.rank())?)?)
+        let y = x
+            .broadcast_mul(&per_channel(&factor, x.rank())?)?
+            .broadcast_add(&per_channel(&shift, x.rank())?)?;
+        Ok(if slope < 1.0 {
+            candle_nn::ops::leaky_relu(&y, slope)?
+        } else {
+            y
+        })
     }
 
     /// Whether gamma or beta is being trained.
@@ -79,10 +97,12 @@ impl BatchNorm {
     }
 }
 
-/// factor x + shift of each channel in one pass; candle's broadcasts make two, one value at a time.
+/// factor x + shift of each channel, and what follows, in one pass; candle's broadcasts make two, one value at a time.
 struct Lines {
     factor: Vec<f32>,
     shift: Vec<f32>,
+    /// 1 for nothing.
+    slope: f32,
 }
 
 impl CustomOp1 for Lines {
@@ -107,7 +127,8 @@ impl CustomOp1 for Lines {
             .for_each(|(index, (y, x))| {
                 let (factor, shift) = (self.factor[index % channels], self.shift[index % channels]);
                 for (y, x) in y.iter_mut().zip(x) {
-                    *y = x * factor + shift;
+                    let value = x * factor + shift;
+                    *y = if value < 0.0 { value * self.slope } else { value };
                 }
             });
         Ok((CpuStorage::F32(y), shape.clone()))
