@@ -5,7 +5,8 @@
 //! values: separate, embed, index, suggest, fine-tune, evaluate, export.
 //! The engine leans on [`library`] (the user's tracks and their embeddings in
 //! SQLite), [`retrieval`] (ranking and its metrics), [`training`] (corpora,
-//! losses, trainer) and [`project`] (one edit). Under those, [`mix`] is the
+//! losses, trainer), [`project`] (one edit) and [`arena`] (a corpus made by
+//! lot). Under those, [`mix`] is the
 //! mix as a graph that playback hears and export writes, and [`networks`]
 //! holds the networks of the MRCMV paper, one file each. At the bottom,
 //! [`signal`] is arithmetic on samples and [`media`] is GStreamer.
@@ -18,6 +19,7 @@ pub mod app;
 pub mod cli;
 pub mod engine;
 
+pub mod arena;
 pub mod library;
 pub mod playback;
 pub mod project;

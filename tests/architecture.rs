@@ -8,7 +8,7 @@ const FLOORS: [&[&str]; 7] = [
     &["main"],
     &["app", "cli"],
     &["engine"],
-    &["library", "playback", "project", "retrieval", "training"],
+    &["arena", "library", "playback", "project", "retrieval", "training"],
     &["mix", "networks"],
     &["media", "signal"],
     &["device", "error", "files", "jobs", "settings", "words"],

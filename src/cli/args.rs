@@ -257,6 +257,27 @@ pub(super) enum CorpusCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Make the corpus arena: videos with a voice-over and a BGM that answers it, drawn by lot
+    Generate {
+        /// Corpus folder to make, or to go on with
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+        /// Training videos; a tenth as many come on top for validation
+        #[arg(long, default_value_t = 265, value_name = "N")]
+        train: usize,
+        /// Test videos
+        #[arg(long, default_value_t = 162, value_name = "N")]
+        test: usize,
+        /// Seed of everything random
+        #[arg(long, default_value_t = 0, value_name = "N")]
+        seed: u64,
+        /// Draw voice, picture and BGM independently of each other
+        #[arg(long)]
+        null: bool,
+        /// Print one JSON document
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 #[derive(Debug, Args)]

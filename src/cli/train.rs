@@ -6,7 +6,7 @@ use super::Done;
 use super::args::{CorpusCommand, Descent, EvaluateArgs, TrainArgs};
 use super::console::{Align, Table, complain, one_line, print, print_json};
 use super::session::Session;
-use crate::engine::corpus::{self, ImportRequest};
+use crate::engine::corpus::{self, GenerateRequest, ImportRequest};
 use crate::engine::evaluate::{self, EvaluateReport, EvaluateRequest, EvaluateRow, Protocol};
 use crate::engine::fine_tune::{self, EpochReport, FineTuneRequest};
 use crate::error::Result;
@@ -162,6 +162,23 @@ pub(super) fn corpus(session: &Session, command: CorpusCommand) -> Result<Done> 
             };
             import(session, &request, json)
         }
+        CorpusCommand::Generate {
+            out,
+            train,
+            test,
+            seed,
+            null,
+            json,
+        } => {
+            let request = GenerateRequest {
+                out,
+                train,
+                test,
+                seed,
+                null,
+            };
+            generate(session, &request, json)
+        }
     }
 }
 
@@ -200,6 +217,35 @@ fn import(session: &Session, request: &ImportRequest, json: bool) -> Result<Done
             report.train,
             report.test,
             report.missing.len()
+        ))?;
+    }
+    Ok(if report.train + report.test == 0 {
+        Done::Nothing
+    } else {
+        Done::Found
+    })
+}
+
+fn generate(session: &Session, request: &GenerateRequest, json: bool) -> Result<Done> {
+    let report = corpus::generate_corpus(request, &session.monitor)?;
+    session.finish();
+    if json {
+        print_json(&report)?;
+    } else {
+        let best = &report.ceiling;
+        print(&format!(
+            "{}: {} train, {} val, {} test, {} of them there before\ngenerator {}\n\
+             ceiling on test, ranked by the stories as told: R@1 {:.1}, R@5 {:.1}, R@10 {:.1}, R@25 {:.1}\n",
+            shown(&report.corpus),
+            report.train,
+            report.val,
+            report.test,
+            report.kept,
+            report.generator,
+            best.r1,
+            best.r5,
+            best.r10,
+            best.r25
         ))?;
     }
     Ok(if report.train + report.test == 0 {

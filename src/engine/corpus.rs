@@ -1,4 +1,4 @@
-//! Looking a corpus over, and making one from the published lists.
+//! Looking a corpus over, and making one from the published lists or by lot.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -9,6 +9,7 @@ use std::time::SystemTime;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+pub use crate::arena::{GenerateReport, GenerateRequest};
 use crate::error::{Error, Result};
 use crate::jobs::Monitor;
 use crate::media::{self, AudioFormat, AudioReader};
@@ -345,4 +346,13 @@ pub fn import_corpus(request: &ImportRequest) -> Result<ImportReport> {
     }
     corpus::write(&request.out, published.name, &published.items)?;
     Ok(report)
+}
+
+/// Makes the corpus *arena* in a folder, or goes on with it.
+///
+/// # Errors
+/// As [`crate::arena::generate`].
+pub fn generate_corpus(request: &GenerateRequest, monitor: &Monitor) -> Result<GenerateReport> {
+    Folders::ensure(&request.out)?;
+    crate::arena::generate(request, monitor)
 }

@@ -198,39 +198,7 @@ impl Plan {
             gst::Caps::builder("video/x-raw").field("format", "I420").build(),
         );
         let mut row = vec![decode, elements::make("videoconvert")?, flip, form];
-        if self.container == Container::Mp4 {
-            row.extend(self.mp4_encoder()?);
-        } else {
-            let encode = elements::make("vp8enc")?;
-            encode.set_property("deadline", 1i64);
-            encode.set_property("cpu-used", 4i32);
-            encode.set_property("keyframe-max-dist", 120i32);
-            encode.set_property("target-bitrate", self.bitrate as i32);
-            encode.set_property_from_str("end-usage", "vbr");
-            row.push(encode);
-        }
-        Ok(row)
-    }
-
-    fn mp4_encoder(&self) -> Result<Vec<gst::Element>> {
-        const NAMES: [&str; 3] = ["x264enc", "openh264enc", "avenc_mpeg4"];
-        let name = NAMES
-            .into_iter()
-            .find(|name| elements::is_present(name))
-            .ok_or_else(|| elements::missing_element(&NAMES))?;
-        let encode = elements::make(name)?;
-        let mut row = vec![encode.clone()];
-        match name {
-            "x264enc" => {
-                encode.set_property_from_str("speed-preset", "veryfast");
-                encode.set_property("bitrate", self.bitrate / 1000);
-            }
-            "openh264enc" => {
-                encode.set_property("bitrate", self.bitrate);
-                row.push(elements::make("h264parse")?);
-            }
-            _ => encode.set_property("bitrate", self.bitrate as i32),
-        }
+        row.extend(picture_encoder(self.container, self.bitrate)?);
         Ok(row)
     }
 
@@ -271,4 +239,39 @@ impl Plan {
             .map_err(|source| failed("its stream does not link").with_source(source))?;
         Ok(())
     }
+}
+
+/// What turns pixels into what `container` holds, at `bitrate` bits per second.
+///
+/// # Errors
+/// When no encoder for it is installed.
+pub(super) fn picture_encoder(container: Container, bitrate: u32) -> Result<Vec<gst::Element>> {
+    if container != Container::Mp4 {
+        let encode = elements::make("vp8enc")?;
+        encode.set_property("deadline", 1i64);
+        encode.set_property("cpu-used", 4i32);
+        encode.set_property("keyframe-max-dist", 120i32);
+        encode.set_property("target-bitrate", bitrate as i32);
+        encode.set_property_from_str("end-usage", "vbr");
+        return Ok(vec![encode]);
+    }
+    const NAMES: [&str; 3] = ["x264enc", "openh264enc", "avenc_mpeg4"];
+    let name = NAMES
+        .into_iter()
+        .find(|name| elements::is_present(name))
+        .ok_or_else(|| elements::missing_element(&NAMES))?;
+    let encode = elements::make(name)?;
+    let mut row = vec![encode.clone()];
+    match name {
+        "x264enc" => {
+            encode.set_property_from_str("speed-preset", "veryfast");
+            encode.set_property("bitrate", bitrate / 1000);
+        }
+        "openh264enc" => {
+            encode.set_property("bitrate", bitrate);
+            row.push(elements::make("h264parse")?);
+        }
+        _ => encode.set_property("bitrate", bitrate as i32),
+    }
+    Ok(row)
 }

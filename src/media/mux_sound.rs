@@ -64,7 +64,8 @@ struct Shared {
 }
 
 impl SoundTrack {
-    /// Adds source and encoder for `frames` frames of `sound`.
+    /// Adds source and encoder for `frames` frames of `sound`, at `bitrate` bits per second or at the one that is
+    /// transparent for most.
     ///
     /// # Errors
     /// When no encoder for the container is installed.
@@ -74,6 +75,7 @@ impl SoundTrack {
         container: Container,
         sound: Box<dyn MixedSound>,
         frames: u64,
+        bitrate: Option<u32>,
     ) -> Result<Self> {
         let choice = if container == Container::Mp4 { AAC } else { OPUS };
         let encoder = choice
@@ -85,7 +87,10 @@ impl SoundTrack {
             })?;
         let format = sound.format();
         let encode = elements::make(encoder.name)?;
-        encode.set_property("bitrate", encoder.bitrate);
+        encode.set_property(
+            "bitrate",
+            bitrate.map_or(encoder.bitrate, |bitrate| bitrate as i32),
+        );
         let resample = elements::make("audioresample")?;
         resample.set_property("quality", 10i32);
 

@@ -52,7 +52,7 @@ impl Container {
     }
 
     /// The element that writes it; none for WAV.
-    fn muxer(self) -> Option<&'static str> {
+    pub(super) fn muxer(self) -> Option<&'static str> {
         match self {
             Self::Mp4 => Some("mp4mux"),
             Self::Matroska => Some("matroskamux"),
@@ -123,7 +123,7 @@ pub fn remux(video: &Path, sound: Box<dyn MixedSound>, out: &Path, monitor: &Mon
     let mux = elements::make(muxer)?;
     let sink = with_location("filesink", target.path())?;
     pipeline.add_row(&[&mux, &sink])?;
-    let track = SoundTrack::add(&pipeline, &mux, container, sound, frames)?;
+    let track = SoundTrack::add(&pipeline, &mux, container, sound, frames, None)?;
     let picture = if has_picture {
         Some(PictureTrack::add(&pipeline, &mux, container, video, &info)?)
     } else {

@@ -1,0 +1,1 @@
+//! Nothing trivial identifies a pair: what must stay at chance.
