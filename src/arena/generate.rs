@@ -245,6 +245,8 @@ fn is_made(out: &Path, draft: &Draft) -> bool {
 
 fn make(out: &Path, seed: u64, draft: &Draft, monitor: &Monitor) -> Result<()> {
     let lot = |name: &str| stream(seed, &format!("{} {name}", draft.id));
+    // What one video is at would only flicker among the others.
+    let monitor = &monitor.unseen();
     let Draft { told, duration_s, .. } = draft;
     let voice = speech::narrate(
         &draft.narrator,
@@ -276,7 +278,7 @@ fn make(out: &Path, seed: u64, draft: &Draft, monitor: &Monitor) -> Result<()> {
         Box::new(Sound(mix)),
         draft.bitrates,
         &video_file,
-        &monitor.unseen(),
+        monitor,
     )?;
     let card = Card {
         id: &draft.id,

@@ -71,7 +71,7 @@ mod tests {
     fn voice() -> Vec<f32> {
         (0..9 * RATE)
             .map(|i| {
-                if i / RATE % 3 == 0 {
+                if (i / RATE).is_multiple_of(3) {
                     0.3 * (i as f32 * 0.05).sin()
                 } else {
                     0.0

@@ -40,5 +40,7 @@ pub fn version() -> String {
             hash.update("\n");
         }
     }
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    let digits =
+        |byte: u8| [byte >> 4, byte & 15].map(|digit| char::from(b"0123456789abcdef"[usize::from(digit)]));
+    hash.finalize().into_iter().flat_map(digits).collect()
 }

@@ -80,7 +80,7 @@ impl Character {
         let (v, a) = (mood.valence, mood.arousal);
         Self {
             tempo_bpm: TEMPO_BPM * (TEMPO_PER_AROUSAL * a + TEMPO_PER_VALENCE * v).exp(),
-            scale: ((v + 1.0) / 2.0 * SCALES.len() as f32).clamp(0.0, 6.0) as usize,
+            scale: (f32::midpoint(v, 1.0) * SCALES.len() as f32).clamp(0.0, 6.0) as usize,
             register: REGISTER_PER_VALENCE * v + REGISTER_PER_AROUSAL * a,
             density: (0.5 + 0.45 * a).clamp(0.0, 1.0),
             // Joy is detached, tenderness and sorrow are bound, anger is in between (Juslin and Laukka, table 11).

@@ -336,7 +336,7 @@ impl<'a> Writer<'a> {
         if c.drums > 0.6 {
             hit(self, OPEN_HAT, self.idiom.beats[2][1], 0.7);
         }
-        if bar.number % SECTION_BARS == 0 && c.drums > 0.5 {
+        if bar.number.is_multiple_of(SECTION_BARS) && c.drums > 0.5 {
             hit(self, CRASH, 0, 0.9);
         }
         if bar.number % SECTION_BARS == SECTION_BARS - 1 && c.drums > 0.3 {

@@ -42,7 +42,7 @@ impl Patch {
         let (peak, height) = (rng.random_range(2.0..9.0f32), rng.random_range(0.0..4.0f32));
         let amplitude = |partial: usize| {
             let number = partial as f32;
-            let even = if partial % 2 == 0 { 1.0 - odd } else { 1.0 };
+            let even = if partial.is_multiple_of(2) { 1.0 - odd } else { 1.0 };
             let formant = 1.0 + height * (-(number - peak).powi(2) / 4.0).exp();
             even * formant / number.powf(slope)
         };
