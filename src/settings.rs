@@ -98,6 +98,8 @@ pub struct Settings {
     pub loudness_lufs: Option<f32>,
     /// Master volume of the player in dB.
     pub volume_db: f32,
+    /// Most that the cache may take, GB (10⁹ bytes).
+    pub cache_gb: u32,
     /// Videos opened before, newest first.
     pub recent: Vec<PathBuf>,
 }
@@ -112,6 +114,7 @@ impl Default for Settings {
             balance: 0.0,
             loudness_lufs: Some(-14.0),
             volume_db: 0.0,
+            cache_gb: 20,
             recent: Vec::new(),
         }
     }
@@ -137,6 +140,11 @@ impl Settings {
             Error::internal("the settings could not be written as text").with_source(source)
         })?;
         atomic_write(&Self::file(folders), &text)
+    }
+
+    /// Most that the cache may take, bytes.
+    pub fn cache_bytes_max(&self) -> u64 {
+        u64::from(self.cache_gb) * 1_000_000_000
     }
 
     fn file(folders: &Folders) -> PathBuf {

@@ -44,6 +44,16 @@ pub fn decibels(value: f64) -> String {
     }
 }
 
+/// A size on disk: "310 MB", "4.2 GB".
+pub fn bytes(bytes: u64) -> String {
+    let megabytes = bytes as f64 / 1e6;
+    if megabytes >= 999.5 {
+        format!("{:.1} GB", megabytes / 1e3)
+    } else {
+        format!("{megabytes:.0} MB")
+    }
+}
+
 /// A count with its noun: "1 track", "96 tracks", "1,184 moments".
 pub fn count(number: usize, noun: &str) -> String {
     let digits = number.to_string();
@@ -78,6 +88,8 @@ mod tests {
         assert_eq!(time_left(Duration::from_hours(2)), "2 h");
         assert_eq!(count(1, "track"), "1 track");
         assert_eq!(count(1184, "moment"), "1,184 moments");
+        assert_eq!(bytes(309_600_000), "310 MB");
+        assert_eq!(bytes(4_249_000_000), "4.2 GB");
         assert_eq!(decibels(-14.0), "−14");
         assert_eq!(decibels(-16.04), "−16");
         assert_eq!(decibels(3.25), "3.3");

@@ -9,7 +9,7 @@ use eframe::egui::{self, Key, Modifiers};
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT, Queryable};
 
-use undertone::app::{App, Launch};
+use undertone::app::{App, Choices, Launch};
 use undertone::settings::Folders;
 
 /// Long enough for the slowest machine; a working program never waits so long.
@@ -22,6 +22,7 @@ fn window(home: &Path, size: [f32; 2]) -> Window {
         folders: Folders::under(home),
         media: None,
         demo: false,
+        choices: Choices::default(),
         sound: false,
         reopen: false,
     };

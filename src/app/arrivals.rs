@@ -9,15 +9,21 @@ use super::command::Command;
 use super::notes::NoteKind;
 use super::picture::image_of;
 use super::session::{Asking, ClipSound, EngineState, JobLine, file_name};
-use super::work::{Opened, Outcome, Separated, Task};
+use super::work::{CacheWork, Opened, Outcome, Separated, Task};
 use crate::engine::export::ExportReport;
 use crate::engine::index::IndexReport;
 use crate::engine::suggest::SuggestReport;
 use crate::error::Error;
+use crate::jobs::JobStatus;
 use crate::mix::MixGraph;
 
 /// How often the library is read again while music is being added.
 const LIBRARY_REST: Duration = Duration::from_secs(2);
+
+/// An answered question that was asked again: only the last is worth a line.
+fn is_superseded(task: &Task, status: &JobStatus, question: u64) -> bool {
+    matches!(task, Task::Suggest { question: asked, .. } if *asked != question) && !status.is_running()
+}
 
 impl App {
     /// Takes the news of the jobs.
@@ -46,7 +52,8 @@ impl App {
                 let task = self.tasks.get(&status.id);
                 JobLine {
                     status: status.clone(),
-                    quiet: task.is_none_or(Task::is_quiet),
+                    quiet: task
+                        .is_none_or(|task| task.is_quiet() || is_superseded(task, status, self.question)),
                     retry: task.and_then(Task::retry),
                 }
             })
@@ -138,6 +145,13 @@ impl App {
                 self.state.training.job = None;
                 self.state.training.report = Some(report);
             }
+            Outcome::Cache(work, trimmed) => {
+                self.state.cache_bytes = Some(trimmed.left_bytes);
+                if work == CacheWork::Clear {
+                    let text = format!("{} are free again", crate::words::bytes(trimmed.freed_bytes));
+                    self.state.notes.add(NoteKind::Good, text, None);
+                }
+            }
             Outcome::Exported(report) => self.exported(&report),
             Outcome::Chosen(purpose, paths) => {
                 if !paths.is_empty() {
@@ -225,6 +239,8 @@ impl App {
         };
         let rms = separated.stems.levels.rms.clone();
         clip.sound = ClipSound::Separated(Box::new(separated.stems));
+        self.stems_lease = separated.lease;
+        self.start_cache(CacheWork::Trim);
         self.load_graph(MixGraph::new(
             Box::new(separated.voice_source),
             Box::new(separated.original_source),

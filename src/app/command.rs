@@ -4,7 +4,7 @@
 
 use std::path::PathBuf;
 
-use eframe::egui::{Key, KeyboardShortcut, Modifiers};
+use eframe::egui::{Context, Key, KeyboardShortcut, Modifiers};
 
 use super::filter::Filter;
 use super::session::{Lane, PathPurpose, State};
@@ -92,6 +92,11 @@ pub(super) enum Command {
     ToggleLeft,
     ToggleRight,
     ToggleTimeline,
+    ZoomIn,
+    ZoomOut,
+    ZoomTimeline { at_s: f64, factor: f64 },
+    ScrollTimeline(f64),
+    FitTimeline,
     ResetLayout,
     SetTheme(ThemeChoice),
     NextTheme,
@@ -109,6 +114,8 @@ pub(super) enum Command {
 
     SetDevice(DeviceChoice),
     SetTop(usize),
+    SetCacheSize(u32),
+    ClearCache,
     SetPathText(String),
     AcceptPath,
     ClosePath,
@@ -200,7 +207,7 @@ const fn listed(
 }
 
 /// Every command that needs no further words, in the menu's order.
-pub(super) static LISTED: [Listed; 68] = {
+pub(super) static LISTED: [Listed; 72] = {
     use Category::{Edit, File, Help, Mix, Music, Play, View};
     use Command as C;
     [
@@ -342,6 +349,14 @@ pub(super) static LISTED: [Listed; 68] = {
             "Show or hide the timeline",
             &[command(Key::T)],
         ),
+        listed(
+            View,
+            C::ZoomIn,
+            "Magnify the timeline",
+            &[key(Key::Equals), key(Key::Plus)],
+        ),
+        listed(View, C::ZoomOut, "Show more of the timeline", &[key(Key::Minus)]),
+        listed(View, C::FitTimeline, "Show the whole timeline", &[shift(Key::Z)]),
         listed(View, C::ResetLayout, "Reset the layout", &[]),
         listed(View, C::SetTheme(ThemeChoice::System), "Theme of the system", &[]),
         listed(View, C::SetTheme(ThemeChoice::Dark), "Dark theme", &[]),
@@ -350,6 +365,7 @@ pub(super) static LISTED: [Listed; 68] = {
         listed(View, C::ShowJobs(true), "Jobs", &[command(Key::J)]),
         listed(View, C::CancelJobs, "Cancel all jobs", &[command(Key::Period)]),
         listed(View, C::ClearJobs, "Clear finished jobs", &[]),
+        listed(Edit, C::ClearCache, "Clear the cache", &[]),
         listed(
             Help,
             C::ShowShortcuts(true),
@@ -360,7 +376,35 @@ pub(super) static LISTED: [Listed; 68] = {
     ]
 };
 
+/// A shortcut in signs: "Ctrl+,", "Shift+←", "?".
+pub(super) fn keys_text(ctx: &Context, shortcut: &KeyboardShortcut) -> String {
+    let named = ctx.format_shortcut(shortcut);
+    let (modifiers, key) = named
+        .rfind('+')
+        .map_or(("", named.as_str()), |at| named.split_at(at + 1));
+    let sign = match shortcut.logical_key {
+        Key::ArrowUp => "↑",
+        Key::ArrowDown => "↓",
+        Key::ArrowLeft => "←",
+        Key::ArrowRight => "→",
+        Key::Questionmark => "?",
+        Key::Comma => ",",
+        Key::Period => ".",
+        Key::Equals => "=",
+        Key::Plus => "+",
+        Key::Minus => "−",
+        _ => key,
+    };
+    format!("{modifiers}{sign}")
+}
+
 impl Command {
+    /// The first shortcut as [`keys_text`], for a tooltip.
+    pub(super) fn keys(&self, ctx: &Context) -> Option<String> {
+        let listed = LISTED.iter().find(|listed| listed.command == *self)?;
+        Some(keys_text(ctx, listed.shortcuts.first()?))
+    }
+
     /// Whether it would do something now.
     pub(super) fn enabled(&self, state: &State) -> bool {
         let edit = state.history.edit();
@@ -380,7 +424,10 @@ impl Command {
             | Self::MarkOut
             | Self::Seek(_)
             | Self::WindowFromPlayhead
+            | Self::ZoomIn
+            | Self::ZoomOut
             | Self::AskAgain => state.has_clip(),
+            Self::FitTimeline => state.view.is_part(state.clip_length_s()),
             Self::Pause => state.transport.playing,
             Self::SeparateAgain => state.has_sound(),
             Self::ClearMarks => edit.marks.in_s.is_some() || edit.marks.out_s.is_some(),

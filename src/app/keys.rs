@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use eframe::egui::{Context, Id, Key, KeyboardShortcut, Popup};
+use eframe::egui::{Context, Id, Key, KeyboardShortcut, Modifiers, Popup};
 
 use super::command::{Command, LISTED};
 use super::session::State;
@@ -16,6 +16,10 @@ pub(super) fn commands(ctx: &Context, state: &State) -> Vec<Command> {
     let typing = ctx.text_edit_focused();
     let focused = ctx.memory(|memory| memory.focused().is_some()) && !list_has_focus(ctx);
     let popup = Popup::is_any_open(ctx);
+    let escape = state.show_jobs && !typing && !popup;
+    if escape && ctx.input_mut(|input| input.consume_key(Modifiers::NONE, Key::Escape)) {
+        commands.push(Command::ShowJobs(false));
+    }
     let mut wanted: Vec<(&KeyboardShortcut, &Command)> = LISTED
         .iter()
         .flat_map(|listed| {
@@ -37,7 +41,11 @@ pub(super) fn commands(ctx: &Context, state: &State) -> Vec<Command> {
             typing || popup || (focused && moves_focus(shortcut.logical_key))
         };
         if !blocked && command.enabled(state) && ctx.input_mut(|input| input.consume_shortcut(shortcut)) {
-            commands.push(command.clone());
+            commands.push(match command {
+                // The key that opened the list closes it.
+                Command::ShowJobs(true) => Command::ShowJobs(!state.show_jobs),
+                other => other.clone(),
+            });
         }
     }
     commands

@@ -33,6 +33,8 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::Receiver;
 use eframe::egui;
 
+use crate::device::DeviceChoice;
+use crate::engine::cache::Lease;
 use crate::engine::fine_tune::EpochReport;
 use crate::error::{Error, ErrorKind, Result};
 use crate::jobs::{JobId, Runner};
@@ -56,10 +58,23 @@ pub struct Launch {
     pub media: Option<PathBuf>,
     /// Open the demo instead.
     pub demo: bool,
+    /// What the command line said in place of the settings.
+    pub choices: Choices,
     /// Play through a sound device where there is one; without, the silent clock runs.
     pub sound: bool,
     /// Open what was open last where nothing else is asked for.
     pub reopen: bool,
+}
+
+/// What the command line chose for this run, in place of the settings; nothing of it is saved.
+#[derive(Debug, Clone, Default)]
+pub struct Choices {
+    /// Where to compute.
+    pub device: Option<DeviceChoice>,
+    /// Pack name or folder.
+    pub pack: Option<String>,
+    /// Library file.
+    pub library: Option<PathBuf>,
 }
 
 /// The window's program: state, and what runs beside it.
@@ -71,6 +86,8 @@ pub struct App {
     player: Player,
     follower: Option<VideoFollower>,
     candidates: Candidates,
+    /// Keeps the stems of the open clip in the cache.
+    stems_lease: Option<Lease>,
     mixed: sync::Mixed,
     level: level::Level,
     epochs: Option<Receiver<EpochReport>>,
@@ -103,7 +120,7 @@ const LAST_WAIT: Duration = Duration::from_secs(4);
 impl App {
     /// Starts the program in the context of a window, or of a test.
     pub fn new(ctx: &egui::Context, launch: Launch) -> Self {
-        let mut state = State::new(launch.folders);
+        let mut state = State::new(launch.folders, launch.choices);
         theme::install(ctx);
         theme::apply(ctx, state.settings.theme);
         state.dialogs = dialogs::available();
@@ -129,6 +146,7 @@ impl App {
             player,
             follower: None,
             candidates: Candidates::default(),
+            stems_lease: None,
             mixed: sync::Mixed::default(),
             level: level::Level::default(),
             epochs: None,
@@ -267,15 +285,16 @@ impl eframe::App for App {
 }
 
 /// Opens the window and returns when it is closed. `media` is loaded if given; `demo` loads the demo clip and adds the demo
-/// music to the library.
+/// music to the library. `choices` stand in for the settings in this run.
 ///
 /// # Errors
 /// When there is no display.
-pub fn run(media: Option<PathBuf>, demo: bool) -> Result<()> {
+pub fn run(media: Option<PathBuf>, demo: bool, choices: Choices) -> Result<()> {
     let launch = Launch {
         folders: Folders::of_user()?,
         media,
         demo,
+        choices,
         sound: true,
         reopen: true,
     };

@@ -5,17 +5,20 @@
 mod clip;
 mod dialogs;
 mod music;
+mod view;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::Choices;
 use super::filter::Filter;
 use super::notes::Notes;
 use super::state::WindowState;
-use crate::engine::Engine;
+use crate::device::DeviceChoice;
 use crate::engine::corpus::CorpusReport;
 use crate::engine::fine_tune::{EpochReport, FineTuneReport};
 use crate::engine::suggest::Suggestion;
+use crate::engine::{Engine, EngineOptions};
 use crate::jobs::JobId;
 use crate::mix::{DuckingCurve, Solo};
 use crate::project::History;
@@ -24,6 +27,7 @@ use crate::settings::{Folders, Settings};
 pub(super) use clip::{Clip, ClipSound, Lane, Transport};
 pub(super) use dialogs::{ExportDialog, JobLine, PaletteState, PathPrompt, PathPurpose};
 pub(super) use music::{Asking, Candidate, LibraryView, Suggestions};
+pub(super) use view::View;
 
 /// Seconds of the window that music is suggested for.
 pub(super) const WINDOW_S: f64 = 32.0;
@@ -70,6 +74,8 @@ pub(super) struct TrainingView {
 pub(super) struct State {
     pub folders: Folders,
     pub settings: Settings,
+    /// What stands in for the settings in this run.
+    pub choices: Choices,
     pub window: WindowState,
     pub engine: EngineState,
     pub packs: Vec<PackLine>,
@@ -77,6 +83,10 @@ pub(super) struct State {
     pub session: u64,
     pub clip: Option<Clip>,
     pub transport: Transport,
+    /// The part of the clip that the timeline shows.
+    pub view: View,
+    /// Bytes in the cache, once they were counted.
+    pub cache_bytes: Option<u64>,
     pub history: History,
     pub solo: Solo,
     pub suggestions: Suggestions,
@@ -106,16 +116,19 @@ pub(super) struct State {
 }
 
 impl State {
-    pub(super) fn new(folders: Folders) -> Self {
+    pub(super) fn new(folders: Folders, choices: Choices) -> Self {
         Self {
             settings: Settings::load(&folders),
             window: WindowState::load(&folders),
             folders,
+            choices,
             engine: EngineState::Opening,
             packs: Vec::new(),
             session: 0,
             clip: None,
             transport: Transport::default(),
+            view: View::default(),
+            cache_bytes: None,
             history: History::default(),
             solo: Solo::None,
             suggestions: Suggestions::default(),
@@ -139,9 +152,43 @@ impl State {
         }
     }
 
+    /// How the engine is to be opened.
+    pub(super) fn engine_options(&self) -> EngineOptions {
+        EngineOptions {
+            device: self.device(),
+            pack: self.pack().to_owned(),
+            library: self.choices.library.clone(),
+            folders: self.folders.clone(),
+        }
+    }
+
+    /// Where to compute in this run.
+    pub(super) fn device(&self) -> DeviceChoice {
+        self.choices.device.unwrap_or(self.settings.device)
+    }
+
+    /// Pack name or folder in this run.
+    pub(super) fn pack(&self) -> &str {
+        self.choices.pack.as_deref().unwrap_or(&self.settings.pack)
+    }
+
+    /// The library file in this run.
+    pub(super) fn library_path(&self) -> PathBuf {
+        self.choices
+            .library
+            .clone()
+            .unwrap_or_else(|| self.folders.library())
+    }
+
     /// Whether a video is open and understood.
     pub(super) fn has_clip(&self) -> bool {
         self.clip.as_ref().is_some_and(|clip| clip.info.is_some())
+    }
+
+    /// Length of the open clip, seconds.
+    pub(super) fn clip_length_s(&self) -> f64 {
+        let told_s = self.clip.as_ref().map_or(0.0, Clip::duration_s);
+        self.transport.duration_s.max(told_s)
     }
 
     /// Whether it has a sound stream.

@@ -5,8 +5,10 @@ use crate::error::{Error, Result};
 use crate::jobs::Monitor;
 use crate::mix::{SampleSource, StemFile, VoiceLevels, measure_voice};
 
-/// Peaks kept of a stem.
-const BUCKETS: u64 = 2400;
+/// Frames of one peak, so that a magnified timeline shows syllables: 40 peaks a second.
+const BUCKET_FRAMES: u64 = 1102;
+/// Peaks kept of a stem at most: two and a half hours.
+const BUCKETS_MAX: u64 = 360_000;
 
 /// The stems of a clip, measured.
 #[derive(Debug, Clone)]
@@ -44,7 +46,7 @@ struct Tapped<S> {
 
 impl<S: SampleSource> Tapped<S> {
     fn new(source: S) -> Self {
-        let buckets = BUCKETS.min(source.frames().max(1));
+        let buckets = source.frames().div_ceil(BUCKET_FRAMES).clamp(1, BUCKETS_MAX);
         Self {
             source,
             peaks: vec![0.0; buckets as usize],
@@ -79,15 +81,16 @@ mod tests {
 
     #[test]
     fn peaks_lie_where_the_sound_was() {
-        let mut samples = vec![0.0_f32; 2 * 4800];
-        samples[2 * 2400] = -0.5;
+        let frames = 10 * BUCKET_FRAMES as usize;
+        let mut samples = vec![0.0_f32; 2 * frames];
+        samples[frames] = -0.5;
         let mut tapped = Tapped::new(MemorySource::new(samples.into()));
         let mut block = vec![0.0; 2 * 1000];
-        for at in (0..5000).step_by(1000) {
+        for at in (0..frames as u64).step_by(1000) {
             tapped.read_at(at, &mut block);
         }
-        assert_eq!(tapped.peaks.len(), 2400);
-        assert_eq!(tapped.peaks[1200], 0.5);
+        assert_eq!(tapped.peaks.len(), 10);
+        assert_eq!(tapped.peaks[5], 0.5);
         assert_eq!(tapped.peaks.iter().filter(|peak| **peak > 0.0).count(), 1);
     }
 }

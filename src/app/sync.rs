@@ -46,6 +46,8 @@ impl App {
             levels,
             output: self.player.output(),
         };
+        let length_s = self.state.clip_length_s();
+        self.state.view.follow(self.state.transport.position_s, length_s);
         if let Some(error) = self.player.take_error() {
             self.state.notes.error(error.to_string());
         }

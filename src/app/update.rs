@@ -4,7 +4,7 @@ mod files;
 mod music;
 mod play;
 mod training;
-mod view;
+pub(super) mod view;
 
 use super::App;
 use super::command::Command;
@@ -96,6 +96,11 @@ impl App {
             | C::ToggleLeft
             | C::ToggleRight
             | C::ToggleTimeline
+            | C::ZoomIn
+            | C::ZoomOut
+            | C::ZoomTimeline { .. }
+            | C::ScrollTimeline(_)
+            | C::FitTimeline
             | C::ResetLayout
             | C::SetTheme(_)
             | C::NextTheme
@@ -111,6 +116,8 @@ impl App {
             | C::ClearJobs
             | C::SetDevice(_)
             | C::SetTop(_)
+            | C::SetCacheSize(_)
+            | C::ClearCache
             | C::DismissNote(_) => self.apply_view(command),
         }
     }

@@ -18,6 +18,7 @@ use super::level::LevelKey;
 use super::session::{PackLine, PathPurpose};
 use super::stems::Stems;
 use crate::engine::Engine;
+use crate::engine::cache::{Lease, Trimmed};
 use crate::engine::corpus::CorpusReport;
 use crate::engine::export::ExportReport;
 use crate::engine::fine_tune::FineTuneReport;
@@ -48,6 +49,16 @@ pub(super) enum Task {
     Export,
     Choose,
     Save,
+    Cache,
+}
+
+/// What is done to the cache.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum CacheWork {
+    /// Kept within its size.
+    Trim,
+    /// Emptied of all that is not open.
+    Clear,
 }
 
 impl Task {
@@ -76,6 +87,7 @@ impl Task {
                 | Self::Mark
                 | Self::Choose
                 | Self::Save
+                | Self::Cache
         )
     }
 
@@ -111,6 +123,7 @@ pub(super) enum Outcome {
     Trained(FineTuneReport),
     Exported(ExportReport),
     Chosen(PathPurpose, Vec<PathBuf>),
+    Cache(CacheWork, Trimmed),
     Done,
 }
 
@@ -126,6 +139,7 @@ pub(super) struct Separated {
     pub stems: Stems,
     pub voice_source: StemFile,
     pub original_source: StemFile,
+    pub lease: Option<Lease>,
 }
 
 /// A change of one track's marks.

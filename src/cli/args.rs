@@ -49,6 +49,23 @@ pub(super) struct CommonArgs {
     pub(super) verbose: u8,
 }
 
+impl CommonArgs {
+    /// The pack that was named, if any.
+    ///
+    /// # Errors
+    /// When several were.
+    pub(super) fn one_pack(&self) -> Result<Option<&str>, Error> {
+        match self.pack.as_slice() {
+            [] => Ok(None),
+            [pack] => Ok(Some(pack)),
+            _ => Err(Error::new(
+                ErrorKind::Input,
+                "--pack was given more than once; name one pack",
+            )),
+        }
+    }
+}
+
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Suggest music of the library for a video

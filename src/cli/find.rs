@@ -31,6 +31,7 @@ pub(super) fn suggest(session: &Session, args: SuggestArgs) -> Result<Done> {
         text: args.text,
     };
     let report = suggest::suggest(&session.engine()?, &request, &session.monitor)?;
+    session.trim_cache();
     session.finish();
     if args.json {
         print_json(&report)?;

@@ -19,7 +19,10 @@ use clap::Parser;
 
 use self::args::{Arguments, Command};
 use self::session::Session;
+use crate::device::DeviceChoice;
+use crate::engine::{Engine, EngineOptions};
 use crate::error::{Error, ErrorKind, Result};
+use crate::settings::{Folders, Settings};
 
 /// What the arguments asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +35,12 @@ pub enum Outcome {
         media: Option<PathBuf>,
         /// Load the demo instead.
         demo: bool,
+        /// Where to compute, in place of the setting.
+        device: Option<DeviceChoice>,
+        /// Pack name or folder, in place of the setting.
+        pack: Option<String>,
+        /// Library file, in place of the user's own.
+        library: Option<PathBuf>,
     },
 }
 
@@ -63,7 +72,7 @@ fn decide(args: Vec<OsString>) -> Outcome {
         command,
     } = arguments;
     match command {
-        None => window(file, demo, &common).unwrap_or_else(|error| Outcome::Exit(fail(&error))),
+        None => window(file, demo, common).unwrap_or_else(|error| Outcome::Exit(fail(&error))),
         Some(command) => Outcome::Exit(faults::guard(|| match run_command(file, common, command) {
             Ok(Done::Found) => 0,
             Ok(Done::Nothing) => 1,
@@ -72,13 +81,7 @@ fn decide(args: Vec<OsString>) -> Outcome {
     }
 }
 
-fn window(media: Option<PathBuf>, demo: bool, common: &args::CommonArgs) -> Result<Outcome> {
-    if common.device.is_some() || !common.pack.is_empty() || common.library.is_some() {
-        return Err(Error::new(
-            ErrorKind::Input,
-            "--device, --pack and --library need a command; the window has them in its settings",
-        ));
-    }
+fn window(media: Option<PathBuf>, demo: bool, common: args::CommonArgs) -> Result<Outcome> {
     if let Some(file) = media.as_deref().filter(|file| !file.exists()) {
         return Err(Error::new(
             ErrorKind::Input,
@@ -88,7 +91,34 @@ fn window(media: Option<PathBuf>, demo: bool, common: &args::CommonArgs) -> Resu
             ),
         ));
     }
-    Ok(Outcome::Window { media, demo })
+    let pack = common.one_pack()?.map(str::to_owned);
+    let given = common.device.is_some() || pack.is_some() || common.library.is_some();
+    if given {
+        refuse_what_cannot_open(&common, pack.as_deref())?;
+    }
+    Ok(Outcome::Window {
+        media,
+        demo,
+        device: common.device,
+        pack,
+        library: common.library,
+    })
+}
+
+/// A wrong word on the command line is answered there, not in a window.
+fn refuse_what_cannot_open(common: &args::CommonArgs, pack: Option<&str>) -> Result<()> {
+    let folders = Folders::of_user()?;
+    let settings = Settings::load(&folders);
+    let engine = Engine::open(EngineOptions {
+        device: common.device.unwrap_or(settings.device),
+        pack: pack.map_or(settings.pack, str::to_owned),
+        library: common.library.clone(),
+        folders,
+    })?;
+    if common.library.is_some() {
+        engine.library()?;
+    }
+    Ok(())
 }
 
 fn run_command(file: Option<PathBuf>, common: args::CommonArgs, command: Command) -> Result<Done> {
@@ -199,26 +229,45 @@ mod tests {
     #[test]
     fn no_command_is_the_window() {
         let run = |args: &[&str]| decide(args.iter().map(OsString::from).collect());
-        assert_eq!(
-            run(&["undertone"]),
-            Outcome::Window {
-                media: None,
-                demo: false
-            }
-        );
-        assert_eq!(
-            run(&["undertone", "--demo"]),
-            Outcome::Window {
-                media: None,
-                demo: true
-            }
-        );
-        let media = Some(PathBuf::from("Cargo.toml"));
+        let window = |media: Option<&str>, demo| Outcome::Window {
+            media: media.map(PathBuf::from),
+            demo,
+            device: None,
+            pack: None,
+            library: None,
+        };
+        assert_eq!(run(&["undertone"]), window(None, false));
+        assert_eq!(run(&["undertone", "--demo"]), window(None, true));
         assert_eq!(
             run(&["undertone", "Cargo.toml"]),
-            Outcome::Window { media, demo: false }
+            window(Some("Cargo.toml"), false)
         );
         assert_eq!(run(&["undertone", "no-such-file.mp4"]), Outcome::Exit(2));
         assert_eq!(run(&["undertone", "Cargo.toml", "--demo"]), Outcome::Exit(2));
+    }
+
+    #[test]
+    fn the_window_takes_device_pack_and_library() {
+        let home = tempfile::tempdir().expect("temporary folder");
+        let library = home.path().join("music.sqlite");
+        let run = |args: &[&str]| {
+            let library = [OsString::from("--library"), library.clone().into()];
+            let args = ["undertone", "Cargo.toml"].iter().chain(args).map(OsString::from);
+            decide(args.chain(library).collect())
+        };
+        assert_eq!(
+            run(&["--device", "cpu", "--pack", "models/compact"]),
+            Outcome::Window {
+                media: Some("Cargo.toml".into()),
+                demo: false,
+                device: Some(DeviceChoice::Cpu),
+                pack: Some("models/compact".to_owned()),
+                library: Some(library.clone()),
+            }
+        );
+        assert_eq!(run(&["--pack", "no-such-pack"]), Outcome::Exit(2));
+        assert_eq!(run(&["--pack", "a", "--pack", "b"]), Outcome::Exit(2));
+        std::fs::write(&library, b"no library").expect("write");
+        assert_eq!(run(&["--device", "cpu"]), Outcome::Exit(2));
     }
 }

@@ -78,6 +78,7 @@ pub(super) fn export(session: &Session, args: ExportArgs) -> Result<Done> {
         out: args.out,
     };
     let report = export::export(&engine, &request, &session.monitor)?;
+    session.trim_cache();
     session.finish();
     let loudness = report
         .loudness_lufs

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::args::CommonArgs;
 use super::console::Progress;
-use crate::engine::{Engine, EngineOptions};
-use crate::error::{Error, ErrorKind, Result};
+use crate::engine::{Engine, EngineOptions, cache};
+use crate::error::{Error, Result};
 use crate::jobs::{CancelToken, Monitor};
 use crate::settings::{Folders, Settings};
 
@@ -51,16 +51,7 @@ impl Session {
     /// # Errors
     /// As [`Engine::open`]; when several packs were named.
     pub(super) fn engine(&self) -> Result<Engine> {
-        let pack = match self.common.pack.as_slice() {
-            [] => &self.settings.pack,
-            [pack] => pack,
-            _ => {
-                return Err(Error::new(
-                    ErrorKind::Input,
-                    "--pack was given more than once; name one pack",
-                ));
-            }
-        };
+        let pack = self.common.one_pack()?.unwrap_or(&self.settings.pack);
         self.engine_with(pack)
     }
 
@@ -79,6 +70,16 @@ impl Session {
             tracing::info!("computing on {}: {reason}", engine.device().name);
         }
         Ok(engine)
+    }
+}
+
+impl Session {
+    /// Keeps the cache within its size, once a command has put something into it.
+    pub(super) fn trim_cache(&self) {
+        let bytes_max = self.settings.cache_bytes_max();
+        if let Err(error) = cache::trim(&self.folders, bytes_max, &Monitor::silent()) {
+            tracing::warn!("the cache was not made smaller: {error}");
+        }
     }
 }
 

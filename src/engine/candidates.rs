@@ -1,14 +1,19 @@
 //! The tracks that a query is ranked against, and the best moment of each.
 
 use std::collections::{HashMap, HashSet};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
 
 use super::Engine;
 use crate::error::{Error, Result};
-use crate::library::{EmbeddingTable, Track, TrackId};
+use crate::library::{EmbeddingTable, Library, Track, TrackId};
 use crate::retrieval::{Metric, top_k};
 
 /// Windows asked for per wanted track at first; a track's windows are alike, so that several stand side by side.
 const WINDOWS_PER_TRACK: usize = 8;
+/// Larger tables are read for each question: 300,000 windows of 512 numbers.
+const KEPT_BYTES: usize = 600 << 20;
 
 /// What a track must be like to be suggested.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -54,18 +59,75 @@ pub(super) struct Found<'a> {
     pub(super) start_s: f64,
 }
 
+/// What was read for the last question.
+#[derive(Debug, Default)]
+pub(super) struct KeptCandidates {
+    last: Mutex<Option<Kept>>,
+}
+
+#[derive(Debug)]
+struct Kept {
+    candidates: Arc<Candidates>,
+    /// Stays open and writes nothing, so that it sees what others write.
+    library: Library,
+    revision: i64,
+    file: Option<FileIdentity>,
+}
+
+/// Tells a library from another one that was put in its place.
+type FileIdentity = (Option<SystemTime>, u64);
+
+fn identity(path: &Path) -> Option<FileIdentity> {
+    let metadata = std::fs::metadata(path).ok()?;
+    #[cfg(unix)]
+    let number = std::os::unix::fs::MetadataExt::ino(&metadata);
+    #[cfg(not(unix))]
+    let number = 0;
+    Some((metadata.created().ok(), number))
+}
+
 /// Everything of the library that can be suggested with one pack.
+#[derive(Debug)]
 pub(super) struct Candidates {
     table: EmbeddingTable,
     tracks: HashMap<TrackId, Track>,
 }
 
 impl Candidates {
-    /// Reads the library.
+    /// The library as it stands, read anew only where it changed since the last question.
     ///
     /// # Errors
     /// When it cannot be opened, or holds nothing that the pack has listened to.
-    pub(super) fn load(engine: &Engine) -> Result<Self> {
+    pub(super) fn of(engine: &Engine) -> Result<Arc<Self>> {
+        let mut kept = engine
+            .kept_candidates()
+            .last
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let file = identity(engine.library_path());
+        if let Some(last) = kept.as_ref()
+            && file.is_some()
+            && last.file == file
+            && last.library.revision()? == last.revision
+        {
+            return Ok(Arc::clone(&last.candidates));
+        }
+        *kept = None;
+        let (candidates, library, revision) = Self::load(engine)?;
+        let candidates = Arc::new(candidates);
+        if size_of_val(candidates.table.data.as_slice()) <= KEPT_BYTES {
+            *kept = Some(Kept {
+                candidates: Arc::clone(&candidates),
+                library,
+                revision,
+                file: identity(engine.library_path()),
+            });
+        }
+        Ok(candidates)
+    }
+
+    /// Reads the library; with the connection that will notice changes, and the state it was read at.
+    fn load(engine: &Engine) -> Result<(Self, Library, i64)> {
         let path = engine.library_path();
         let empty = || {
             Error::library(format!(
@@ -78,6 +140,8 @@ impl Candidates {
             return Err(empty());
         }
         let library = engine.library()?;
+        // Before the reading: a change in between is read twice rather than missed.
+        let revision = library.revision()?;
         let table = library.embeddings(&engine.pack().embedding_id())?;
         let tracks = library.tracks()?;
         if table.windows.is_empty() {
@@ -92,10 +156,11 @@ impl Candidates {
                 ))
             });
         }
-        Ok(Self {
+        let candidates = Self {
             table,
             tracks: tracks.into_iter().map(|track| (track.id, track)).collect(),
-        })
+        };
+        Ok((candidates, library, revision))
     }
 
     /// The `top` best tracks for `query`, each at its best window (reading, point 11), best first. A track whose file is

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde::Serialize;
 
 use super::Engine;
+use super::cache::{self, Lease};
 use super::separate::separate_cached;
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::AtomicFile;
@@ -201,6 +202,8 @@ struct Clip {
     levels: VoiceLevels,
     /// Length of the export.
     frames: u64,
+    /// Keeps the stems in the cache while they are read.
+    _stems: Option<Lease>,
 }
 
 impl Clip {
@@ -212,9 +215,11 @@ impl Clip {
                 original: Box::new(Silence::new(0)),
                 levels: VoiceLevels::default(),
                 frames: video_frames,
+                _stems: None,
             });
         }
         let stems = separate_cached(engine, video, &monitor.part(0.0, 0.9))?;
+        let lease = cache::hold(&stems);
         let mut voice = StemFile::open(&stems.voice)?;
         let mut original = StemFile::open(&stems.bgm)?;
         let levels = measure_voice(&mut voice, &mut original, &monitor.part(0.9, 1.0))?;
@@ -228,6 +233,7 @@ impl Clip {
             original: Box::new(original),
             levels,
             frames,
+            _stems: lease,
         })
     }
 }

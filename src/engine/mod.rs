@@ -2,8 +2,10 @@
 //!
 //! Nothing here prints, draws or spawns; long functions take a [`crate::jobs::Monitor`].
 
+pub mod cache;
 mod candidates;
 mod clips;
+mod content;
 pub mod corpus;
 pub mod doctor;
 pub mod embed;

@@ -6,6 +6,8 @@ use std::sync::{Mutex, OnceLock};
 use candle_nn::VarBuilder;
 use serde::de::DeserializeOwned;
 
+use super::candidates::KeptCandidates;
+use super::embed::KeptRows;
 use crate::device::{self, DeviceChoice, Selected};
 use crate::error::{Error, Result};
 use crate::library::Library;
@@ -41,6 +43,8 @@ pub struct Engine {
     vggish_voice: OnFirstUse<Vggish>,
     vggish_bgm: OnFirstUse<Vggish>,
     mrcmv: OnFirstUse<Mrcmv>,
+    rows: KeptRows,
+    candidates: KeptCandidates,
 }
 
 impl Engine {
@@ -65,6 +69,8 @@ impl Engine {
             vggish_voice: OnFirstUse::default(),
             vggish_bgm: OnFirstUse::default(),
             mrcmv: OnFirstUse::default(),
+            rows: KeptRows::default(),
+            candidates: KeptCandidates::default(),
         })
     }
 
@@ -149,6 +155,16 @@ impl Engine {
     /// When the pack lacks it or it is damaged.
     pub fn mrcmv(&self) -> Result<&Mrcmv> {
         self.mrcmv.get(|| self.load("mrcmv", Mrcmv::new))
+    }
+
+    /// Rows of the clips that were asked about last.
+    pub(super) fn rows(&self) -> &KeptRows {
+        &self.rows
+    }
+
+    /// The library as it was last read for a question.
+    pub(super) fn kept_candidates(&self) -> &KeptCandidates {
+        &self.candidates
     }
 
     fn load<C: DeserializeOwned, N>(

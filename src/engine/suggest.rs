@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::Engine;
 use super::candidates::{Candidates, Filter, Found};
-use super::embed::{CLIP_S, QueryTimings, VoiceSource, embed_query};
+use super::embed::{CLIP_S, QueryTimings, Question, VoiceSource, join};
 use crate::error::{Error, ErrorKind, Result};
 use crate::jobs::Monitor;
 use crate::media;
@@ -106,7 +106,8 @@ pub struct Why {
     pub words: String,
 }
 
-/// Ranks the library for a clip. An empty `suggestions` list means that nothing was found.
+/// Ranks the library for a clip. An empty `suggestions` list means that nothing was found. What the networks made of a clip is
+/// kept: the same clip with another balance or filter is answered in milliseconds, and its times are 0.
 ///
 /// # Errors
 /// As [`super::embed::embed_query`]; when the library cannot be opened, holds no music, or none that this pack has
@@ -122,18 +123,23 @@ pub fn suggest(engine: &Engine, request: &SuggestRequest, monitor: &Monitor) -> 
             ),
         ));
     }
-    // The media first: whoever names a wrong file wants to hear of that, whatever the library holds.
-    let info = media::probe(&request.media)?;
-    let candidates = Candidates::load(engine)?;
     let filter = Filter::new(&request.tags, request.text.as_deref());
-    let query = embed_query(
-        engine,
-        &request.media,
-        request.start_s,
-        &request.voice,
-        request.balance,
-        &monitor.part(0.0, 0.95),
-    )?;
+    let question = Question {
+        media: &request.media,
+        start_s: request.start_s,
+        voice: &request.voice,
+    };
+    let (candidates, rows, mut timings_ms) = if let Some(rows) = question.remembered(engine) {
+        (Candidates::of(engine)?, rows, QueryTimings::default())
+    } else {
+        // The media first: whoever names a wrong file wants to hear of that, whatever the library holds.
+        let info = media::probe(&request.media)?;
+        let candidates = Candidates::of(engine)?;
+        let (rows, timings) = question.rows(engine, &info, &monitor.part(0.0, 0.95))?;
+        (candidates, rows, timings)
+    };
+    let query = join(engine, &rows, request.balance, monitor)?;
+    timings_ms.fuse = query.timings.fuse;
     let (voice, picture) = (query.vggish_voice.is_some(), query.slow.is_some());
     say_what_is_missing(&request.media, voice, picture, monitor);
     monitor.check()?;
@@ -144,14 +150,13 @@ pub fn suggest(engine: &Engine, request: &SuggestRequest, monitor: &Monitor) -> 
         Norm::None => Metric::L2,
     };
     let best = candidates.best(&query.embedding, metric, request.top, &filter)?;
-    let mut timings_ms = query.timings;
     timings_ms.rank = milliseconds(ranking);
     timings_ms.total = milliseconds(began);
     Ok(SuggestReport {
         query: QueryInfo {
             media: request.media.clone(),
             start_s: request.start_s,
-            duration_s: (info.duration_s - request.start_s).clamp(0.0, CLIP_S),
+            duration_s: (query.duration_s - request.start_s).clamp(0.0, CLIP_S),
             voice,
             picture,
         },

@@ -280,6 +280,17 @@ impl Library {
         )
     }
 
+    /// A number that changes whenever another connection or program changes the library, as long as this connection
+    /// itself writes nothing.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn revision(&self) -> Result<i64> {
+        self.connection
+            .pragma_query_value(None, "data_version", |row| row.get(0))
+            .map_err(|source| file::explain(&self.path, source))
+    }
+
     /// The file.
     pub fn path(&self) -> &Path {
         &self.path

@@ -6,26 +6,43 @@ use super::{Commands, status};
 use crate::app::command::Command;
 use crate::app::session::{JobLine, State};
 use crate::app::theme;
+use crate::app::widgets::icon::{Icon, icon_button};
 use crate::jobs::JobState;
 
 /// Warnings shown of one job.
 const WARNINGS: usize = 50;
 
 pub(super) fn jobs_window(ctx: &Context, state: &State, commands: &mut Commands) {
-    let mut open = state.show_jobs;
-    egui::Window::new("Jobs")
-        .open(&mut open)
-        .default_size(vec2(460.0, 320.0))
-        .pivot(Align2::LEFT_BOTTOM)
-        .default_pos(ctx.content_rect().left_bottom() + vec2(12.0, -40.0))
-        .show(ctx, |ui| list_ui(ui, state, commands));
-    if open != state.show_jobs {
-        commands.push(Command::ShowJobs(open));
+    if !state.show_jobs {
+        return;
     }
+    let room = ctx.content_rect();
+    egui::Window::new("Jobs")
+        .title_bar(false)
+        .frame(super::settings::dialog_frame(ctx).inner_margin(14.0))
+        .default_width(460.0)
+        .max_height(room.height() - 120.0)
+        .pivot(Align2::LEFT_BOTTOM)
+        .default_pos(room.left_bottom() + vec2(12.0, -40.0))
+        .show(ctx, |ui| list_ui(ui, state, commands));
 }
 
 fn list_ui(ui: &mut Ui, state: &State, commands: &mut Commands) {
     let jobs: Vec<&JobLine> = state.jobs.iter().rev().filter(|job| job.is_listed()).collect();
+    ui.horizontal(|ui| {
+        ui.label(RichText::new("Jobs").font(theme::heading()));
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            if icon_button(ui, Icon::Close, "Close the jobs", true).clicked() {
+                commands.push(Command::ShowJobs(false));
+            }
+            let clear = Command::ClearJobs;
+            let button = egui::Button::new("Clear finished");
+            if ui.add_enabled(clear.enabled(state), button).clicked() {
+                commands.push(clear);
+            }
+        });
+    });
+    ui.add_space(4.0);
     if jobs.is_empty() {
         ui.label(
             RichText::new("Nothing has run yet. Long work appears here, and can be cancelled.")
@@ -33,15 +50,6 @@ fn list_ui(ui: &mut Ui, state: &State, commands: &mut Commands) {
         );
         return;
     }
-    ui.horizontal(|ui| {
-        let clear = Command::ClearJobs;
-        if ui
-            .add_enabled(clear.enabled(state), egui::Button::new("Clear finished"))
-            .clicked()
-        {
-            commands.push(clear);
-        }
-    });
     ScrollArea::vertical()
         .auto_shrink([false, true])
         .max_height(420.0)

@@ -8,7 +8,7 @@ use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
 use nucleo_matcher::{Config, Matcher, Utf32Str};
 
 use super::{Commands, menu};
-use crate::app::command::{Command, LISTED, Listed};
+use crate::app::command::{Command, LISTED, Listed, keys_text};
 use crate::app::session::{PaletteState, State};
 use crate::app::theme;
 
@@ -143,7 +143,7 @@ fn row_ui(ui: &mut Ui, listed: &Listed, selected: bool, moved: bool, state: &Sta
         tokens.dim,
     );
     if let Some(shortcut) = listed.shortcuts.first() {
-        let shortcut = ui.ctx().format_shortcut(shortcut);
+        let shortcut = keys_text(ui.ctx(), shortcut);
         let at = pos2(rect.right() - 10.0, middle);
         ui.painter()
             .text(at, Align2::RIGHT_CENTER, shortcut, theme::small(), tokens.muted);

@@ -10,7 +10,7 @@ use crate::app::command::Command;
 use crate::app::session::{Clip, State};
 use crate::app::theme;
 use crate::app::widgets::choice::{Label, choice};
-use crate::app::widgets::icon::{Icon, icon_button, sized_icon_button};
+use crate::app::widgets::icon::{Icon, icon_button, sized_icon_button, with_keys};
 use crate::app::widgets::level_meter::level_meter;
 use crate::mix::DuckingPreset;
 use crate::words;
@@ -169,7 +169,12 @@ fn keys_ui(ui: &mut Ui, state: &State, commands: &mut Commands) {
     let tokens = theme::tokens(ui);
     let ready = state.has_clip();
     ui.spacing_mut().item_spacing.x = 2.0;
-    if icon_button(ui, Icon::ToStart, "Go to the start", ready).clicked() {
+    if with_keys(
+        icon_button(ui, Icon::ToStart, "Go to the start", ready),
+        &Command::GoToStart,
+    )
+    .clicked()
+    {
         commands.push(Command::GoToStart);
     }
     let (icon, label) = if state.transport.playing {
@@ -177,10 +182,20 @@ fn keys_ui(ui: &mut Ui, state: &State, commands: &mut Commands) {
     } else {
         (Icon::Play, "Play")
     };
-    if sized_icon_button(ui, icon, label, ready, vec2(32.0, 32.0)).clicked() {
+    if with_keys(
+        sized_icon_button(ui, icon, label, ready, vec2(32.0, 32.0)),
+        &Command::PlayPause,
+    )
+    .clicked()
+    {
         commands.push(Command::PlayPause);
     }
-    if icon_button(ui, Icon::ToEnd, "Go to the end", ready).clicked() {
+    if with_keys(
+        icon_button(ui, Icon::ToEnd, "Go to the end", ready),
+        &Command::GoToEnd,
+    )
+    .clicked()
+    {
         commands.push(Command::GoToEnd);
     }
     ui.add_space(12.0);

@@ -6,9 +6,11 @@ use super::Commands;
 use crate::app::command::Command;
 use crate::app::session::{EngineState, State};
 use crate::app::theme;
+use crate::app::update::view::CACHE_GB;
 use crate::app::widgets::choice::drop_down;
 use crate::device::DeviceChoice;
 use crate::settings::ThemeChoice;
+use crate::words;
 
 /// The frame of every dialog.
 pub(super) fn dialog_frame(ctx: &Context) -> Frame {
@@ -48,7 +50,7 @@ fn form_ui(ui: &mut Ui, state: &State, commands: &mut Commands) {
     let settings = &state.settings;
     let devices = DeviceChoice::ALL.map(|device| (device, device_word(device).to_owned()));
     let label = ui.label("Compute on");
-    if let Some(device) = drop_down(ui, "Compute on", settings.device, &devices, 300.0, Some(label.id)) {
+    if let Some(device) = drop_down(ui, "Compute on", state.device(), &devices, 300.0, Some(label.id)) {
         commands.push(Command::SetDevice(device));
     }
     ui.end_row();
@@ -62,9 +64,9 @@ fn form_ui(ui: &mut Ui, state: &State, commands: &mut Commands) {
     let current = state
         .packs
         .iter()
-        .position(|pack| pack.name == settings.pack || pack.folder.to_str() == Some(&settings.pack))
+        .position(|pack| pack.name == state.pack() || pack.folder.to_str() == Some(state.pack()))
         .unwrap_or_else(|| {
-            packs.push((usize::MAX, format!("{} (not found)", settings.pack)));
+            packs.push((usize::MAX, format!("{} (not found)", state.pack())));
             usize::MAX
         });
     let label = ui.label("Model");
@@ -92,6 +94,29 @@ fn form_ui(ui: &mut Ui, state: &State, commands: &mut Commands) {
     {
         commands.push(Command::SetTop(top));
     }
+    ui.end_row();
+    cache_ui(ui, state, commands);
+}
+
+/// How much room the cache may take, how much it takes, and a way to be rid of it.
+fn cache_ui(ui: &mut Ui, state: &State, commands: &mut Commands) {
+    let label = ui.label("Keep stems up to");
+    ui.horizontal(|ui| {
+        let mut gigabytes = state.settings.cache_gb;
+        let number = DragValue::new(&mut gigabytes).range(CACHE_GB).suffix(" GB");
+        if ui.add(number).labelled_by(label.id).changed() {
+            commands.push(Command::SetCacheSize(gigabytes));
+        }
+        if let Some(bytes) = state.cache_bytes {
+            let text = format!("{} in use", words::bytes(bytes));
+            ui.label(theme::small_text(text).color(theme::tokens(ui).muted));
+        }
+        let clear = ui.button("Clear the cache");
+        let hint = "Deletes the stems of videos that are not open; they are made again when needed";
+        if clear.on_hover_text(hint).clicked() {
+            commands.push(Command::ClearCache);
+        }
+    });
     ui.end_row();
 }
 
@@ -134,8 +159,10 @@ fn engine_words(ui: &mut Ui, state: &State) {
 fn folders_ui(ui: &mut Ui, state: &State) {
     let tokens = theme::tokens(ui);
     ui.label(theme::strong_text("Where everything is kept"));
+    let (library, packs) = (state.library_path(), state.folders.packs());
     let rows = [
-        ("Library and models", &state.folders.data),
+        ("Library", &library),
+        ("Models", &packs),
         ("Stems and pictures, may be deleted", &state.folders.cache),
         ("Settings", &state.folders.config),
     ];

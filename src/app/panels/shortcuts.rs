@@ -3,7 +3,7 @@
 use eframe::egui::{Context, Frame, Grid, Id, Modal, RichText, ScrollArea, Ui, vec2};
 
 use super::Commands;
-use crate::app::command::{Category, Command, LISTED};
+use crate::app::command::{Category, Command, LISTED, keys_text};
 use crate::app::session::State;
 use crate::app::theme;
 
@@ -60,7 +60,7 @@ fn category_ui(ui: &mut Ui, category: Category) {
                 ui.horizontal(|ui| {
                     ui.set_min_width(112.0);
                     for shortcut in listed.shortcuts {
-                        let keys = ui.ctx().format_shortcut(shortcut);
+                        let keys = keys_text(ui.ctx(), shortcut);
                         Frame::new()
                             .fill(tokens.raised)
                             .corner_radius(4.0)

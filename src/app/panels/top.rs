@@ -8,7 +8,7 @@ use super::{Commands, menu};
 use crate::app::command::{Command, LISTED};
 use crate::app::session::{EngineState, State, file_name};
 use crate::app::theme;
-use crate::app::widgets::icon::{Icon, icon_button, menu_button};
+use crate::app::widgets::icon::{Icon, icon_button, menu_button, with_keys};
 
 /// Width of the command field where there is room.
 const FIELD: f32 = 340.0;
@@ -52,13 +52,23 @@ fn left_ui(ui: &mut Ui, state: &State, commands: &mut Commands) {
     let undo = history
         .undo_label()
         .map_or_else(|| "Undo".to_owned(), |label| format!("Undo “{label}”"));
-    if icon_button(ui, Icon::Undo, &undo, history.undo_label().is_some()).clicked() {
+    if with_keys(
+        icon_button(ui, Icon::Undo, &undo, history.undo_label().is_some()),
+        &Command::Undo,
+    )
+    .clicked()
+    {
         commands.push(Command::Undo);
     }
     let redo = history
         .redo_label()
         .map_or_else(|| "Redo".to_owned(), |label| format!("Redo “{label}”"));
-    if icon_button(ui, Icon::Redo, &redo, history.redo_label().is_some()).clicked() {
+    if with_keys(
+        icon_button(ui, Icon::Redo, &redo, history.redo_label().is_some()),
+        &Command::Redo,
+    )
+    .clicked()
+    {
         commands.push(Command::Redo);
     }
 }
@@ -107,10 +117,16 @@ fn right_ui(ui: &mut Ui, state: &State, commands: &mut Commands) {
     let export = ui
         .add_enabled(ready, button)
         .on_disabled_hover_text("Open a video and choose music first");
+    let export = with_keys(export, &Command::Export);
     if export.clicked() {
         commands.push(Command::Export);
     }
-    if icon_button(ui, Icon::Contrast, "Dark or light theme", true).clicked() {
+    if with_keys(
+        icon_button(ui, Icon::Contrast, "Dark or light theme", true),
+        &Command::NextTheme,
+    )
+    .clicked()
+    {
         commands.push(Command::NextTheme);
     }
     let (text, hint) = device_words(state);
@@ -166,12 +182,7 @@ fn command_field(ui: &mut Ui, rect: Rect, commands: &mut Commands) {
         theme::body(),
         tokens.dim,
     );
-    let shortcut = LISTED
-        .iter()
-        .find(|listed| listed.command == Command::ShowPalette(true))
-        .and_then(|listed| listed.shortcuts.first())
-        .map(|shortcut| ui.ctx().format_shortcut(shortcut))
-        .unwrap_or_default();
+    let shortcut = Command::ShowPalette(true).keys(ui.ctx()).unwrap_or_default();
     let anchor = eframe::egui::Align2::RIGHT_CENTER;
     painter.text(
         pos2(rect.right() - 12.0, middle),

@@ -74,6 +74,7 @@ impl App {
         self.cancel_tasks(|task| task.session() == Some(old));
         self.state.session += 1;
         self.player.unload();
+        drop(self.stems_lease.take());
         self.follower = None;
         self.candidates.clear();
         self.mixed.failed.clear();
@@ -86,6 +87,7 @@ impl App {
         state.suggestions.selected = None;
         state.suggestions.asking = Asking::Idle;
         state.suggestions.due = None;
+        state.view.fit();
         state.clip = Some(Clip::new(&path));
         state.history = History::new(Edit {
             video: Some(path.clone()),

@@ -10,7 +10,7 @@ use crate::library::TrackId;
 use crate::project::Pick;
 
 /// How long a slider or a filter rests before the question is asked again.
-const REST: Duration = Duration::from_millis(300);
+const REST: Duration = Duration::from_millis(120);
 
 impl App {
     pub(super) fn apply_music(&mut self, command: Command) {

@@ -128,6 +128,7 @@ impl App {
         }
         self.player.set_playing(playing);
         self.state.transport.playing = playing;
+        self.state.view.come_back();
         self.listening_started_play = false;
     }
 
@@ -169,5 +170,6 @@ impl App {
         let at_s = at_s.clamp(0.0, self.player.duration_s().max(0.0));
         self.player.seek(at_s);
         self.state.transport.position_s = at_s;
+        self.state.view.come_back();
     }
 }

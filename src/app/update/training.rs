@@ -37,6 +37,7 @@ impl App {
                 }
             }
             Command::UsePack(name) => {
+                self.state.choices.pack = None;
                 self.state.settings.pack = name;
                 self.reopen_engine();
             }

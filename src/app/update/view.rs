@@ -8,10 +8,15 @@ use crate::app::panels::palette;
 use crate::app::session::PaletteState;
 use crate::app::state::Tab;
 use crate::app::theme;
+use crate::app::work::CacheWork;
 use crate::settings::ThemeChoice;
 
 /// Suggestions that can be asked for.
 const TOP: std::ops::RangeInclusive<usize> = 1..=50;
+/// Sizes that the cache may be given, GB.
+pub(in crate::app) const CACHE_GB: std::ops::RangeInclusive<u32> = 1..=2000;
+/// What one press magnifies the timeline by.
+const ZOOM_STEP: f64 = 1.5;
 
 impl App {
     pub(super) fn apply_view(&mut self, command: Command) {
@@ -22,6 +27,17 @@ impl App {
             Command::ToggleLeft => state.window.left_open = !state.window.left_open,
             Command::ToggleRight => state.window.right_open = !state.window.right_open,
             Command::ToggleTimeline => state.window.timeline_open = !state.window.timeline_open,
+            Command::ZoomIn => self.zoom_at_playhead(ZOOM_STEP),
+            Command::ZoomOut => self.zoom_at_playhead(1.0 / ZOOM_STEP),
+            Command::ZoomTimeline { at_s, factor } => {
+                let length_s = state.clip_length_s();
+                state.view.zoom(at_s, factor, length_s);
+            }
+            Command::ScrollTimeline(by_s) => {
+                let length_s = state.clip_length_s();
+                state.view.scroll(by_s, length_s);
+            }
+            Command::FitTimeline => state.view.fit(),
             Command::ResetLayout => {
                 state.window.reset_layout();
                 state.layout_round += 1;
@@ -50,7 +66,12 @@ impl App {
                 }
             }
             Command::ShowJobs(show) => state.show_jobs = show,
-            Command::ShowSettings(show) => state.show_settings = show,
+            Command::ShowSettings(show) => {
+                state.show_settings = show;
+                if show {
+                    self.start_cache(CacheWork::Trim);
+                }
+            }
             Command::ShowShortcuts(show) => state.show_shortcuts = show,
             Command::CancelJob(id) => self.runner.cancel(id),
             Command::CancelJobs => self.runner.cancel_all(),
@@ -65,7 +86,8 @@ impl App {
                 }
             }
             Command::ClearJobs => self.runner.clear_ended(),
-            Command::SetDevice(device) if state.settings.device != device => {
+            Command::SetDevice(device) if state.device() != device => {
+                state.choices.device = None;
                 state.settings.device = device;
                 self.reopen_engine();
             }
@@ -74,9 +96,27 @@ impl App {
                 self.list_suggestions();
                 self.ask_soon(std::time::Duration::from_millis(300));
             }
+            Command::SetCacheSize(gigabytes) => {
+                state.settings.cache_gb = gigabytes.clamp(*CACHE_GB.start(), *CACHE_GB.end());
+                self.start_cache(CacheWork::Trim);
+            }
+            Command::ClearCache => self.start_cache(CacheWork::Clear),
             Command::DismissNote(id) => state.notes.dismiss(id),
             _ => {}
         }
+    }
+
+    /// Around the playhead where it is in sight, else around the middle.
+    fn zoom_at_playhead(&mut self, factor: f64) {
+        let length_s = self.state.clip_length_s();
+        let (start_s, span_s) = self.state.view.shown(length_s);
+        let playhead_s = self.state.transport.position_s;
+        let at_s = if (start_s..=start_s + span_s).contains(&playhead_s) {
+            playhead_s
+        } else {
+            start_s + span_s / 2.0
+        };
+        self.state.view.zoom(at_s, factor, length_s);
     }
 
     fn show_tab(&mut self, tab: Tab) {

@@ -5,6 +5,7 @@ use eframe::egui::{
     pos2, vec2,
 };
 
+use crate::app::command::Command;
 use crate::app::theme;
 
 /// A sign.
@@ -59,6 +60,17 @@ pub(in crate::app) fn icon_button_at(
     let response = ui.interact(rect, id, Sense::click());
     finish(ui, icon, label, true, rect, &response);
     response.on_hover_text(label)
+}
+
+/// Adds the shortcut of `command` to the tooltip.
+pub(in crate::app) fn with_keys(response: Response, command: &Command) -> Response {
+    match command.keys(&response.ctx) {
+        Some(keys) => response.on_hover_ui(|ui| {
+            let dim = theme::tokens(ui).muted;
+            ui.label(theme::small_text(keys).color(dim));
+        }),
+        None => response,
+    }
 }
 
 fn finish(ui: &Ui, icon: Icon, label: &str, enabled: bool, rect: Rect, response: &Response) {

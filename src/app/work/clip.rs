@@ -6,6 +6,7 @@ use super::{Opened, Outcome, Separated, Task};
 use crate::app::App;
 use crate::app::session::{ClipSound, file_name};
 use crate::app::stems;
+use crate::engine::cache;
 use crate::engine::export::{ExportRequest, export};
 use crate::engine::separate::separate_cached;
 use crate::jobs::JobId;
@@ -79,11 +80,13 @@ impl App {
             Task::Separate { session },
             move |monitor| {
                 let files = separate_cached(&engine, &path, &monitor.part(0.0, 0.95))?;
+                let lease = cache::hold(&files);
                 let stems = stems::measure(files.clone(), &monitor.part(0.95, 1.0))?;
                 Ok(Outcome::Separated(Box::new(Separated {
                     voice_source: StemFile::open(&files.voice)?,
                     original_source: StemFile::open(&files.bgm)?,
                     stems,
+                    lease,
                 })))
             },
         );

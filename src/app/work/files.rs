@@ -1,12 +1,26 @@
 //! Jobs of small files: dialogs, the autosaved edit, settings.
 
-use super::{Outcome, Task};
+use super::{CacheWork, Outcome, Task};
 use crate::app::App;
 use crate::app::dialogs;
 use crate::app::session::PathPurpose;
+use crate::engine::cache;
 use crate::project::{self, Edit};
 
 impl App {
+    /// Keeps the cache within its size, or empties it. What is open stays.
+    pub(in crate::app) fn start_cache(&mut self, work: CacheWork) {
+        let folders = self.state.folders.clone();
+        let bytes_max = self.state.settings.cache_bytes_max();
+        self.start("Look after the cache", Task::Cache, move |monitor| {
+            let trimmed = match work {
+                CacheWork::Trim => cache::trim(&folders, bytes_max, monitor)?,
+                CacheWork::Clear => cache::clear(&folders, monitor)?,
+            };
+            Ok(Outcome::Cache(work, trimmed))
+        });
+    }
+
     /// Opens a file dialog on its own thread, or the path field where there is none.
     pub(in crate::app) fn start_choosing(&mut self, purpose: PathPurpose) {
         if !self.state.dialogs {

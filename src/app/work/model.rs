@@ -17,12 +17,7 @@ impl App {
     pub(in crate::app) fn start_engine(&mut self) {
         self.engine_request += 1;
         let request = self.engine_request;
-        let options = EngineOptions {
-            device: self.state.settings.device,
-            pack: self.state.settings.pack.clone(),
-            library: None,
-            folders: self.state.folders.clone(),
-        };
+        let options = self.state.engine_options();
         self.start("Open the model", Task::Engine { request }, move |_| {
             let packs = list_packs(&options);
             let engine = Engine::open(options)?;

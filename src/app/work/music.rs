@@ -76,7 +76,7 @@ impl App {
         if self.running(|task| *task == Task::Library).is_some() {
             return;
         }
-        let path = self.library_path();
+        let path = self.state.library_path();
         self.library_read = std::time::Instant::now();
         self.start("Read the library", Task::Library, move |_| {
             let library = open_library(&path)?;
@@ -88,7 +88,7 @@ impl App {
     }
 
     pub(in crate::app) fn start_mark(&mut self, id: TrackId, mark: Mark) {
-        let path = self.library_path();
+        let path = self.state.library_path();
         self.start("Change the library", Task::Mark, move |_| {
             let library = open_library(&path)?;
             match mark {
@@ -110,13 +110,6 @@ impl App {
             index(&engine, &paths, Songs::Auto, monitor).map(Outcome::Indexed)
         });
         self.state.library.indexing = Some(id);
-    }
-
-    fn library_path(&self) -> PathBuf {
-        self.state.engine.ready().map_or_else(
-            || self.state.folders.library(),
-            |engine| engine.library_path().to_owned(),
-        )
     }
 }
 

@@ -1,12 +1,9 @@
 //! Stems kept in the cache, so that a video is separated once.
 //!
 //! `stems/<key>/` holds the two files of one sound and one separator. A folder bears its key only once it is
-//! complete; what is being made, or was when the power failed, is called `.undertone-…`. `stems/known/` remembers the
-//! content hashes of files by path, size and times, so that a long video is not read again just to be recognised.
+//! complete; what is being made, or was when the power failed, is called `.undertone-…`.
 
-use std::fmt::Write;
-use std::fs::{self, File, Metadata};
-use std::io::Read;
+use std::fs::{self, Metadata};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
@@ -14,8 +11,10 @@ use sha2::{Digest, Sha256};
 
 use super::{SeparateOptions, StemFiles, separate_file};
 use crate::engine::Engine;
+use crate::engine::cache::{note_use, stems_folder};
+use crate::engine::content;
+use crate::engine::corpus::hex;
 use crate::error::{Error, Result};
-use crate::files::atomic_write;
 use crate::jobs::Monitor;
 use crate::media::WavReader;
 use crate::settings::Folders;
@@ -23,7 +22,6 @@ use crate::settings::Folders;
 const UNFINISHED: &str = ".undertone-";
 /// No separation takes as long as this: what is older was left behind.
 const ABANDONED: Duration = Duration::from_hours(24);
-const HASH_BLOCK_BYTES: usize = 1 << 20;
 
 /// As [`separate_file`] with the defaults into the cache, under a hash of the media's content and the separator; a
 /// second call answers at once, for a renamed or copied file too.
@@ -31,11 +29,12 @@ const HASH_BLOCK_BYTES: usize = 1 << 20;
 /// # Errors
 /// As [`separate_file`].
 pub fn separate_cached(engine: &Engine, media: &Path, monitor: &Monitor) -> Result<StemFiles> {
-    let cache = engine.options().folders.cache.join("stems");
-    let content = content_hash(media, &cache.join("known"), &monitor.part(0.0, 0.05))?;
+    let cache = stems_folder(&engine.options().folders);
+    let content = content::hash(media, &engine.options().folders, &monitor.part(0.0, 0.05))?;
     let options = SeparateOptions::default();
     let folder = cache.join(key(engine, &content, &options)?);
     if let Some(stems) = complete(&folder) {
+        note_use(&folder);
         return Ok(stems);
     }
     Folders::ensure(&cache)?;
@@ -50,6 +49,7 @@ pub fn separate_cached(engine: &Engine, media: &Path, monitor: &Monitor) -> Resu
         fs::remove_dir_all(&folder).map_err(|source| Error::io(&folder, "replace", source))?;
         fs::rename(making.path(), &folder).map_err(|source| Error::io(&folder, "write", source))?;
     }
+    note_use(&folder);
     complete(&folder).ok_or_else(|| {
         Error::internal(format!(
             "{}: the stems vanished while they were put into the cache; try again",
@@ -80,73 +80,6 @@ fn key(engine: &Engine, content: &str, options: &SeparateOptions) -> Result<Stri
     })?;
     let identity = serde_json::json!([content, separator.sha256, separator.config, options]);
     Ok(hex(&Sha256::digest(identity.to_string())))
-}
-
-/// sha256 of the file, remembered in `known`.
-fn content_hash(media: &Path, known: &Path, monitor: &Monitor) -> Result<String> {
-    let mut file = File::open(media).map_err(|source| Error::io(media, "open", source))?;
-    let metadata = file
-        .metadata()
-        .map_err(|source| Error::io(media, "read", source))?;
-    let note = fingerprint(media, &metadata).map(|fingerprint| known.join(fingerprint));
-    if let Some(hash) = note.as_ref().and_then(|note| fs::read_to_string(note).ok())
-        && hash.len() == 64
-    {
-        return Ok(hash);
-    }
-    let mut hasher = Sha256::new();
-    let mut block = vec![0; HASH_BLOCK_BYTES];
-    let mut done = 0_u64;
-    loop {
-        monitor.check()?;
-        let count = file
-            .read(&mut block)
-            .map_err(|source| Error::io(media, "read", source))?;
-        if count == 0 {
-            break;
-        }
-        hasher.update(&block[..count]);
-        done += count as u64;
-        monitor.progress(
-            "Recognising the file",
-            Some(done as f32 / metadata.len().max(1) as f32),
-        );
-    }
-    let hash = hex(&hasher.finalize());
-    if let Some(note) = note {
-        // Forgetting it costs a second reading, no more.
-        let _ = Folders::ensure(known).and_then(|()| atomic_write(&note, hash.as_bytes()));
-    }
-    Ok(hash)
-}
-
-/// What changes whenever a file's content does, short of somebody setting the clock back.
-fn fingerprint(media: &Path, metadata: &Metadata) -> Option<String> {
-    let path = fs::canonicalize(media).ok()?;
-    let modified = metadata.modified().ok()?;
-    let mut hasher = Sha256::new();
-    hasher.update(path.as_os_str().as_encoded_bytes());
-    hasher.update(format!("\0{}\0{modified:?}", metadata.len()));
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::MetadataExt;
-        // The time of change moves even where a program restores the time of modification.
-        hasher.update(format!(
-            "\0{}\0{}.{}",
-            metadata.ino(),
-            metadata.ctime(),
-            metadata.ctime_nsec()
-        ));
-    }
-    Some(hex(&hasher.finalize()))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Text grows without fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 /// Removes what killed runs left half done. A failure leaves rubbish, no more.
