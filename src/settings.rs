@@ -39,6 +39,13 @@ impl Folders {
         })
     }
 
+    /// Where the user keeps videos, else the home folder; for what has no better place of its own.
+    pub fn videos_of_user() -> Option<PathBuf> {
+        let user = directories::UserDirs::new()?;
+        let videos = user.video_dir().filter(|folder| folder.is_dir());
+        Some(videos.unwrap_or_else(|| user.home_dir()).to_owned())
+    }
+
     /// All folders under one.
     pub fn under(home: &Path) -> Self {
         Self {

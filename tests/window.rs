@@ -9,7 +9,7 @@ use eframe::egui::{self, Key, Modifiers};
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT, Queryable};
 
-use undertone::app::{App, Choices, Launch};
+use undertone::app::{App, Choices, Launch, Sound};
 use undertone::settings::Folders;
 
 /// Long enough for the slowest machine; a working program never waits so long.
@@ -23,7 +23,7 @@ fn window(home: &Path, size: [f32; 2]) -> Window {
         media: None,
         demo: false,
         choices: Choices::default(),
-        sound: false,
+        sound: Sound::Silent,
         reopen: false,
     };
     let mut window = Harness::builder()
@@ -244,6 +244,95 @@ fn selected_row(window: &Window) -> Option<String> {
         .and_then(|row| row.accesskit_node().label())
 }
 
+fn the_timeline_magnifies(window: &mut Window) {
+    assert!(!shows(window, "Shown from"));
+    press(window, Modifiers::NONE, Key::Equals);
+    assert!(shows(window, "Shown from 0:00 to 0:26"), "{:?}", labels(window));
+    press(window, Modifiers::NONE, Key::Minus);
+    assert!(!shows(window, "Shown from"));
+
+    let place = window.get_by_label("Timeline").rect().center();
+    window.hover_at(place);
+    window.step();
+    window.event(egui::Event::Zoom(4.0));
+    window.run_steps(2);
+    assert!(shows(window, "Shown from 0:15 to 0:25"), "{:?}", labels(window));
+    // The playhead is elsewhere: who looks away is not followed, who seeks is.
+    press(window, Modifiers::NONE, Key::End);
+    window.run_steps(2);
+    assert!(shows(window, "to 0:40"), "{:?}", labels(window));
+    press(window, Modifiers::NONE, Key::Home);
+    window.run_steps(2);
+    assert!(shows(window, "Shown from 0:00"), "{:?}", labels(window));
+    press(window, Modifiers::SHIFT, Key::Z);
+    assert!(!shows(window, "Shown from"));
+}
+
+fn the_cache_is_cleared_but_for_what_is_open(window: &mut Window, home: &Path) {
+    let files = |folder: &str| {
+        let found = std::fs::read_dir(home.join("cache").join(folder));
+        found.map_or(0, Iterator::count)
+    };
+    assert!(files("queries") > 0, "a query was kept");
+    press(window, Modifiers::COMMAND, Key::Comma);
+    until(window, "the cache was counted", |window| shows(window, " in use"));
+    // A dialog finds its size and its place over a few frames; a click before that misses.
+    window.run_steps(6);
+    click(window, "Clear the cache");
+    until(window, "the cache was cleared", |window| {
+        shows(window, " free again")
+    });
+    click(window, "Close");
+    assert_eq!(files("queries"), 0);
+    assert_eq!(files("stems"), 2, "the open stems, and what is known of files");
+}
+
+#[test]
+fn the_list_of_jobs_opens_and_closes_by_key() {
+    let home = tempfile::tempdir().expect("temporary folder");
+    let mut window = window(home.path(), [1280.0, 720.0]);
+    press(&mut window, Modifiers::COMMAND, Key::J);
+    assert!(shows(&window, "Nothing has run yet"));
+    press(&mut window, Modifiers::NONE, Key::Escape);
+    assert!(!shows(&window, "Nothing has run yet"));
+    press(&mut window, Modifiers::COMMAND, Key::J);
+    press(&mut window, Modifiers::COMMAND, Key::J);
+    assert!(!shows(&window, "Nothing has run yet"));
+}
+
+#[test]
+fn the_command_line_stands_in_for_the_settings() {
+    let home = tempfile::tempdir().expect("temporary folder");
+    let library = home.path().join("elsewhere").join("music.sqlite");
+    let choices = Choices {
+        library: Some(library.clone()),
+        pack: Some("no-such-pack".to_owned()),
+        ..Choices::default()
+    };
+    let folders = Folders::under(home.path());
+    let launch = Launch {
+        folders: folders.clone(),
+        media: None,
+        demo: false,
+        choices,
+        sound: Sound::Silent,
+        reopen: false,
+    };
+    let mut window: Window = Harness::builder()
+        .with_size([1280.0, 720.0])
+        .with_max_steps(64)
+        .build_eframe(move |cc| App::new(&cc.egui_ctx, launch));
+    until(&mut window, "the pack is missed", |window| {
+        shows(window, "there is no pack no-such-pack")
+    });
+    until(&mut window, "the library was read", |_| library.is_file());
+    assert!(!folders.library().exists());
+    press(&mut window, Modifiers::COMMAND, Key::Comma);
+    assert!(shows(&window, "no-such-pack (not found)"));
+    drop(window);
+    assert_eq!(undertone::settings::Settings::load(&folders).pack, "compact");
+}
+
 /// Open demo, suggestions, arrow down, Enter, export: all of it by the keyboard and by label.
 #[test]
 fn the_whole_main_job() {
@@ -262,6 +351,8 @@ fn the_whole_main_job() {
         shows(window, "14 tracks")
     });
     until(&mut window, "nothing runs", |window| shows(window, "Ready"));
+    the_timeline_magnifies(&mut window);
+    the_cache_is_cleared_but_for_what_is_open(&mut window, home.path());
 
     press(&mut window, Modifiers::NONE, Key::ArrowDown);
     until(&mut window, "the first suggestion plays", |window| {

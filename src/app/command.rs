@@ -92,11 +92,7 @@ pub(super) enum Command {
     ToggleLeft,
     ToggleRight,
     ToggleTimeline,
-    ZoomIn,
-    ZoomOut,
-    ZoomTimeline { at_s: f64, factor: f64 },
-    ScrollTimeline(f64),
-    FitTimeline,
+    Look(Look),
     ResetLayout,
     SetTheme(ThemeChoice),
     NextTheme,
@@ -127,6 +123,21 @@ pub(super) enum Command {
     CloseExport,
     DismissNote(u64),
     Chosen(PathPurpose, Vec<PathBuf>),
+}
+
+/// Another part of the clip on the timeline.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Look {
+    /// Less, around the playhead.
+    Closer,
+    /// More, around the playhead.
+    Wider,
+    /// `factor` times as much detail; what is at `at_s` stays where it is.
+    Zoom { at_s: f64, factor: f64 },
+    /// As much, so many seconds later.
+    Along(f64),
+    /// All of it.
+    Whole,
 }
 
 /// Where a command stands in the menu.
@@ -351,12 +362,22 @@ pub(super) static LISTED: [Listed; 72] = {
         ),
         listed(
             View,
-            C::ZoomIn,
+            C::Look(Look::Closer),
             "Magnify the timeline",
             &[key(Key::Equals), key(Key::Plus)],
         ),
-        listed(View, C::ZoomOut, "Show more of the timeline", &[key(Key::Minus)]),
-        listed(View, C::FitTimeline, "Show the whole timeline", &[shift(Key::Z)]),
+        listed(
+            View,
+            C::Look(Look::Wider),
+            "Show more of the timeline",
+            &[key(Key::Minus)],
+        ),
+        listed(
+            View,
+            C::Look(Look::Whole),
+            "Show the whole timeline",
+            &[shift(Key::Z)],
+        ),
         listed(View, C::ResetLayout, "Reset the layout", &[]),
         listed(View, C::SetTheme(ThemeChoice::System), "Theme of the system", &[]),
         listed(View, C::SetTheme(ThemeChoice::Dark), "Dark theme", &[]),
@@ -377,8 +398,8 @@ pub(super) static LISTED: [Listed; 72] = {
 };
 
 /// A shortcut in signs: "Ctrl+,", "Shift+←", "?".
-pub(super) fn keys_text(ctx: &Context, shortcut: &KeyboardShortcut) -> String {
-    let named = ctx.format_shortcut(shortcut);
+pub(super) fn keys_text(ctx: &Context, shortcut: KeyboardShortcut) -> String {
+    let named = ctx.format_shortcut(&shortcut);
     let (modifiers, key) = named
         .rfind('+')
         .map_or(("", named.as_str()), |at| named.split_at(at + 1));
@@ -402,7 +423,7 @@ impl Command {
     /// The first shortcut as [`keys_text`], for a tooltip.
     pub(super) fn keys(&self, ctx: &Context) -> Option<String> {
         let listed = LISTED.iter().find(|listed| listed.command == *self)?;
-        Some(keys_text(ctx, listed.shortcuts.first()?))
+        Some(keys_text(ctx, *listed.shortcuts.first()?))
     }
 
     /// Whether it would do something now.
@@ -424,10 +445,9 @@ impl Command {
             | Self::MarkOut
             | Self::Seek(_)
             | Self::WindowFromPlayhead
-            | Self::ZoomIn
-            | Self::ZoomOut
+            | Self::Look(Look::Closer | Look::Wider)
             | Self::AskAgain => state.has_clip(),
-            Self::FitTimeline => state.view.is_part(state.clip_length_s()),
+            Self::Look(Look::Whole) => state.view.is_part(state.clip_length_s()),
             Self::Pause => state.transport.playing,
             Self::SeparateAgain => state.has_sound(),
             Self::ClearMarks => edit.marks.in_s.is_some() || edit.marks.out_s.is_some(),

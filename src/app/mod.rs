@@ -27,7 +27,9 @@ mod widgets;
 mod work;
 
 use std::collections::HashMap;
+use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::Receiver;
@@ -60,10 +62,33 @@ pub struct Launch {
     pub demo: bool,
     /// What the command line said in place of the settings.
     pub choices: Choices,
-    /// Play through a sound device where there is one; without, the silent clock runs.
-    pub sound: bool,
+    /// Where the sound goes.
+    pub sound: Sound,
     /// Open what was open last where nothing else is asked for.
     pub reopen: bool,
+}
+
+/// Where the sound of the window goes.
+#[derive(Clone, Default)]
+pub enum Sound {
+    /// To a device where there is one; without, the silent clock runs.
+    #[default]
+    Device,
+    /// Nowhere: the silent clock runs.
+    Silent,
+    /// To a listener that gets every block of 10 ms, interleaved stereo at 44.1 kHz, from the thread of the clock: for
+    /// tests and measurements.
+    Listener(Arc<dyn Fn(&[f32]) + Send + Sync>),
+}
+
+impl fmt::Debug for Sound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Device => "Device",
+            Self::Silent => "Silent",
+            Self::Listener(_) => "Listener",
+        })
+    }
 }
 
 /// What the command line chose for this run, in place of the settings; nothing of it is saved.
@@ -132,10 +157,10 @@ impl App {
             edit: state.history.edit().clone(),
             edit_due: None,
         };
-        let mut player = if launch.sound {
-            Player::new()
-        } else {
-            Player::silent()
+        let mut player = match launch.sound {
+            Sound::Device => Player::new(),
+            Sound::Silent => Player::silent(),
+            Sound::Listener(listener) => Player::tapped(move |block| listener(block)),
         };
         player.set_volume_db(state.settings.volume_db);
         let mut app = Self {
@@ -295,7 +320,7 @@ pub fn run(media: Option<PathBuf>, demo: bool, choices: Choices) -> Result<()> {
         media,
         demo,
         choices,
-        sound: true,
+        sound: Sound::Device,
         reopen: true,
     };
     let window = WindowState::load(&launch.folders);

@@ -96,11 +96,7 @@ impl App {
             | C::ToggleLeft
             | C::ToggleRight
             | C::ToggleTimeline
-            | C::ZoomIn
-            | C::ZoomOut
-            | C::ZoomTimeline { .. }
-            | C::ScrollTimeline(_)
-            | C::FitTimeline
+            | C::Look(_)
             | C::ResetLayout
             | C::SetTheme(_)
             | C::NextTheme

@@ -29,7 +29,7 @@ fn item_ui(ui: &mut Ui, listed: &Listed, state: &State, commands: &mut Commands)
     let shortcut = listed
         .shortcuts
         .first()
-        .map(|shortcut| keys_text(ui.ctx(), shortcut))
+        .map(|shortcut| keys_text(ui.ctx(), *shortcut))
         .unwrap_or_default();
     let button = Button::new(label).shortcut_text(RichText::new(shortcut).color(theme::tokens(ui).dim));
     if ui.add_enabled(listed.command.enabled(state), button).clicked() {

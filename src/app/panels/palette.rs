@@ -143,7 +143,7 @@ fn row_ui(ui: &mut Ui, listed: &Listed, selected: bool, moved: bool, state: &Sta
         tokens.dim,
     );
     if let Some(shortcut) = listed.shortcuts.first() {
-        let shortcut = keys_text(ui.ctx(), shortcut);
+        let shortcut = keys_text(ui.ctx(), *shortcut);
         let at = pos2(rect.right() - 10.0, middle);
         ui.painter()
             .text(at, Align2::RIGHT_CENTER, shortcut, theme::small(), tokens.muted);

@@ -10,7 +10,7 @@ use crate::app::command::Command;
 use crate::app::session::{Clip, State};
 use crate::app::theme;
 use crate::app::widgets::choice::{Label, choice};
-use crate::app::widgets::icon::{Icon, icon_button, sized_icon_button, with_keys};
+use crate::app::widgets::icon::{Icon, command_button, icon_button};
 use crate::app::widgets::level_meter::level_meter;
 use crate::mix::DuckingPreset;
 use crate::words;
@@ -169,8 +169,12 @@ fn keys_ui(ui: &mut Ui, state: &State, commands: &mut Commands) {
     let tokens = theme::tokens(ui);
     let ready = state.has_clip();
     ui.spacing_mut().item_spacing.x = 2.0;
-    if with_keys(
-        icon_button(ui, Icon::ToStart, "Go to the start", ready),
+    if command_button(
+        ui,
+        Icon::ToStart,
+        "Go to the start",
+        ready,
+        28.0,
         &Command::GoToStart,
     )
     .clicked()
@@ -182,20 +186,10 @@ fn keys_ui(ui: &mut Ui, state: &State, commands: &mut Commands) {
     } else {
         (Icon::Play, "Play")
     };
-    if with_keys(
-        sized_icon_button(ui, icon, label, ready, vec2(32.0, 32.0)),
-        &Command::PlayPause,
-    )
-    .clicked()
-    {
+    if command_button(ui, icon, label, ready, 32.0, &Command::PlayPause).clicked() {
         commands.push(Command::PlayPause);
     }
-    if with_keys(
-        icon_button(ui, Icon::ToEnd, "Go to the end", ready),
-        &Command::GoToEnd,
-    )
-    .clicked()
-    {
+    if command_button(ui, Icon::ToEnd, "Go to the end", ready, 28.0, &Command::GoToEnd).clicked() {
         commands.push(Command::GoToEnd);
     }
     ui.add_space(12.0);

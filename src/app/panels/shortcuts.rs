@@ -21,9 +21,9 @@ pub(super) fn shortcuts_window(ctx: &Context, state: &State, commands: &mut Comm
             ui.add_space(4.0);
             ScrollArea::vertical().max_height(most).show(ui, |ui| {
                 ui.columns(3, |columns| {
-                    let left = [Category::Play, Category::Help];
+                    let left = [Category::Play, Category::Edit, Category::Help];
                     let middle = [Category::Music, Category::Mix];
-                    let right = [Category::File, Category::Edit, Category::View];
+                    let right = [Category::File, Category::View];
                     left.into_iter()
                         .for_each(|category| category_ui(&mut columns[0], category));
                     middle
@@ -60,7 +60,7 @@ fn category_ui(ui: &mut Ui, category: Category) {
                 ui.horizontal(|ui| {
                     ui.set_min_width(112.0);
                     for shortcut in listed.shortcuts {
-                        let keys = keys_text(ui.ctx(), shortcut);
+                        let keys = keys_text(ui.ctx(), *shortcut);
                         Frame::new()
                             .fill(tokens.raised)
                             .corner_radius(4.0)

@@ -6,7 +6,7 @@ mod scale;
 use eframe::egui::{Align2, EventFilter, Key, Rect, Role, Sense, Stroke, Ui, WidgetInfo, pos2, vec2};
 
 use super::Commands;
-use crate::app::command::{Command, LISTED};
+use crate::app::command::{Command, LISTED, Look};
 use crate::app::session::{Lane, State};
 use crate::app::theme;
 use crate::words;
@@ -143,13 +143,13 @@ fn pointer_ui(ui: &mut Ui, scale: Scale, state: &State, commands: &mut Commands)
             scroll.y
         };
         if zoom != 1.0 {
-            commands.push(Command::ZoomTimeline {
+            commands.push(Command::Look(Look::Zoom {
                 at_s: scale.time_s(at.x),
                 factor: f64::from(zoom),
-            });
+            }));
         } else if by != 0.0 && scale.span_s < scale.duration_s {
             let by_s = -f64::from(by / scale.area.width().max(1.0)) * scale.span_s;
-            commands.push(Command::ScrollTimeline(by_s));
+            commands.push(Command::Look(Look::Along(by_s)));
         }
     }
     response.context_menu(|ui| {
@@ -160,9 +160,9 @@ fn pointer_ui(ui: &mut Ui, scale: Scale, state: &State, commands: &mut Commands)
             Command::MarkIn,
             Command::MarkOut,
             Command::ClearMarks,
-            Command::ZoomIn,
-            Command::ZoomOut,
-            Command::FitTimeline,
+            Command::Look(Look::Closer),
+            Command::Look(Look::Wider),
+            Command::Look(Look::Whole),
         ] {
             let listed = LISTED.iter().find(|listed| listed.command == command);
             let button = eframe::egui::Button::new(listed.map_or("", |listed| listed.label));
@@ -197,6 +197,6 @@ fn scroll_bar_ui(ui: &mut Ui, bar: Rect, scale: Scale, commands: &mut Commands) 
     ui.painter().rect_filled(grip, 3.5, colour);
     if response.dragged() {
         let by_s = f64::from(response.drag_delta().x / bar.width().max(1.0)) * whole_s;
-        commands.push(Command::ScrollTimeline(by_s));
+        commands.push(Command::Look(Look::Along(by_s)));
     }
 }

@@ -8,7 +8,7 @@ use super::{Commands, menu};
 use crate::app::command::{Command, LISTED};
 use crate::app::session::{EngineState, State, file_name};
 use crate::app::theme;
-use crate::app::widgets::icon::{Icon, icon_button, menu_button, with_keys};
+use crate::app::widgets::icon::{Icon, command_button, icon_button, menu_button, with_keys};
 
 /// Width of the command field where there is room.
 const FIELD: f32 = 340.0;
@@ -52,8 +52,12 @@ fn left_ui(ui: &mut Ui, state: &State, commands: &mut Commands) {
     let undo = history
         .undo_label()
         .map_or_else(|| "Undo".to_owned(), |label| format!("Undo “{label}”"));
-    if with_keys(
-        icon_button(ui, Icon::Undo, &undo, history.undo_label().is_some()),
+    if command_button(
+        ui,
+        Icon::Undo,
+        &undo,
+        history.undo_label().is_some(),
+        28.0,
         &Command::Undo,
     )
     .clicked()
@@ -63,8 +67,12 @@ fn left_ui(ui: &mut Ui, state: &State, commands: &mut Commands) {
     let redo = history
         .redo_label()
         .map_or_else(|| "Redo".to_owned(), |label| format!("Redo “{label}”"));
-    if with_keys(
-        icon_button(ui, Icon::Redo, &redo, history.redo_label().is_some()),
+    if command_button(
+        ui,
+        Icon::Redo,
+        &redo,
+        history.redo_label().is_some(),
+        28.0,
         &Command::Redo,
     )
     .clicked()
@@ -117,12 +125,16 @@ fn right_ui(ui: &mut Ui, state: &State, commands: &mut Commands) {
     let export = ui
         .add_enabled(ready, button)
         .on_disabled_hover_text("Open a video and choose music first");
-    let export = with_keys(export, &Command::Export);
+    let export = with_keys(export, "Write the mixed video", &Command::Export);
     if export.clicked() {
         commands.push(Command::Export);
     }
-    if with_keys(
-        icon_button(ui, Icon::Contrast, "Dark or light theme", true),
+    if command_button(
+        ui,
+        Icon::Contrast,
+        "Dark or light theme",
+        true,
+        28.0,
         &Command::NextTheme,
     )
     .clicked()

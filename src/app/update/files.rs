@@ -11,6 +11,7 @@ use crate::engine::export::ExportRequest;
 use crate::media::Container;
 use crate::mix::Solo;
 use crate::project::{Edit, History};
+use crate::settings::Folders;
 
 /// Videos that are remembered.
 const RECENT: usize = 10;
@@ -180,6 +181,11 @@ impl App {
             .export_folder
             .clone()
             .filter(|folder| folder.is_dir())
+            .or_else(|| {
+                // The demo's own folder belongs to the program.
+                let is_demo = demo::find().is_ok_and(|demo| demo.clip == clip.path);
+                is_demo.then(Folders::videos_of_user).flatten()
+            })
             .or_else(|| clip.path.parent().map(Path::to_owned))
             .unwrap_or_default();
         let target = free_path(&folder.join(export_name(&self.state, &clip.path)));

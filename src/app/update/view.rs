@@ -3,7 +3,7 @@
 use eframe::egui::ViewportCommand;
 
 use crate::app::App;
-use crate::app::command::Command;
+use crate::app::command::{Command, Look};
 use crate::app::panels::palette;
 use crate::app::session::PaletteState;
 use crate::app::state::Tab;
@@ -27,17 +27,7 @@ impl App {
             Command::ToggleLeft => state.window.left_open = !state.window.left_open,
             Command::ToggleRight => state.window.right_open = !state.window.right_open,
             Command::ToggleTimeline => state.window.timeline_open = !state.window.timeline_open,
-            Command::ZoomIn => self.zoom_at_playhead(ZOOM_STEP),
-            Command::ZoomOut => self.zoom_at_playhead(1.0 / ZOOM_STEP),
-            Command::ZoomTimeline { at_s, factor } => {
-                let length_s = state.clip_length_s();
-                state.view.zoom(at_s, factor, length_s);
-            }
-            Command::ScrollTimeline(by_s) => {
-                let length_s = state.clip_length_s();
-                state.view.scroll(by_s, length_s);
-            }
-            Command::FitTimeline => state.view.fit(),
+            Command::Look(look) => self.look(look),
             Command::ResetLayout => {
                 state.window.reset_layout();
                 state.layout_round += 1;
@@ -103,6 +93,17 @@ impl App {
             Command::ClearCache => self.start_cache(CacheWork::Clear),
             Command::DismissNote(id) => state.notes.dismiss(id),
             _ => {}
+        }
+    }
+
+    fn look(&mut self, look: Look) {
+        let length_s = self.state.clip_length_s();
+        match look {
+            Look::Closer => self.zoom_at_playhead(ZOOM_STEP),
+            Look::Wider => self.zoom_at_playhead(1.0 / ZOOM_STEP),
+            Look::Zoom { at_s, factor } => self.state.view.zoom(at_s, factor, length_s),
+            Look::Along(by_s) => self.state.view.scroll(by_s, length_s),
+            Look::Whole => self.state.view.fit(),
         }
     }
 

@@ -62,15 +62,32 @@ pub(in crate::app) fn icon_button_at(
     response.on_hover_text(label)
 }
 
-/// Adds the shortcut of `command` to the tooltip.
-pub(in crate::app) fn with_keys(response: Response, command: &Command) -> Response {
-    match command.keys(&response.ctx) {
-        Some(keys) => response.on_hover_ui(|ui| {
-            let dim = theme::tokens(ui).muted;
-            ui.label(theme::small_text(keys).color(dim));
-        }),
-        None => response,
-    }
+/// As [`icon_button`] at another size, with the shortcut of `command` in the tooltip.
+pub(in crate::app) fn command_button(
+    ui: &mut Ui,
+    icon: Icon,
+    label: &str,
+    enabled: bool,
+    size: f32,
+    command: &Command,
+) -> Response {
+    let sense = if enabled { Sense::click() } else { Sense::hover() };
+    let (rect, response) = ui.allocate_exact_size(Vec2::splat(size), sense);
+    finish(ui, icon, label, enabled, rect, &response);
+    with_keys(response, label, command)
+}
+
+/// `label` as a tooltip, and the shortcut of `command` behind it.
+pub(in crate::app) fn with_keys(response: Response, label: &str, command: &Command) -> Response {
+    let Some(keys) = command.keys(&response.ctx) else {
+        return response.on_hover_text(label);
+    };
+    response.on_hover_ui(|ui| {
+        ui.horizontal(|ui| {
+            ui.label(label);
+            ui.label(theme::small_text(keys).color(theme::tokens(ui).muted));
+        });
+    })
 }
 
 fn finish(ui: &Ui, icon: Icon, label: &str, enabled: bool, rect: Rect, response: &Response) {
@@ -269,6 +286,7 @@ pub(in crate::app) fn letter_switch(
     letter: &str,
     label: &str,
     on: bool,
+    command: &Command,
 ) -> Response {
     let response = ui.interact(rect, ui.scope_id().with(label), Sense::click());
     response.widget_info(|| WidgetInfo::selected(Role::Switch, true, on, label));
@@ -283,5 +301,5 @@ pub(in crate::app) fn letter_switch(
     let galley = painter.layout_no_wrap(letter.to_owned(), eframe::egui::FontId::proportional(10.0), text);
     painter.galley(rect.center() - galley.size() / 2.0, galley, text);
     theme::focus_ring(ui, rect.expand(2.0), &response);
-    response.on_hover_text(label)
+    with_keys(response, label, command)
 }

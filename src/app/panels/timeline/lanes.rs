@@ -7,7 +7,7 @@ use crate::app::command::Command;
 use crate::app::panels::Commands;
 use crate::app::session::{Candidate, Clip, ClipSound, Lane, State};
 use crate::app::theme::{self, Tokens};
-use crate::app::widgets::icon::{letter_switch, with_keys};
+use crate::app::widgets::icon::letter_switch;
 use crate::app::widgets::{level_meter, waveform};
 use crate::library::TrackId;
 use crate::mix::DuckingCurve;
@@ -60,13 +60,15 @@ pub(super) fn lane_names(
     };
     let at = |column: f32| Rect::from_min_size(pos2(names.left() + column, middle + 2.0), vec2(18.0, 14.0));
     let solo = state.solo == lane.solo();
-    let switch = letter_switch(ui, at(0.0), "S", &format!("Solo {}", lane.word()), solo);
-    if with_keys(switch, &Command::SetSolo(lane.solo())).clicked() {
-        commands.push(Command::SetSolo(lane.solo()));
+    let label = format!("Solo {}", lane.word());
+    let command = Command::SetSolo(lane.solo());
+    if letter_switch(ui, at(0.0), "S", &label, solo, &command).clicked() {
+        commands.push(command);
     }
-    let switch = letter_switch(ui, at(22.0), "M", &format!("Mute {}", lane.word()), muted);
-    if with_keys(switch, &Command::ToggleMute(lane)).clicked() {
-        commands.push(Command::SetMuted(lane, !muted));
+    let label = format!("Mute {}", lane.word());
+    let command = Command::ToggleMute(lane);
+    if letter_switch(ui, at(22.0), "M", &label, muted, &command).clicked() {
+        commands.push(command);
     }
     gain_ui(
         ui,
