@@ -328,7 +328,10 @@ fn the_command_line_stands_in_for_the_settings() {
     until(&mut window, "the library was read", |_| library.is_file());
     assert!(!folders.library().exists());
     press(&mut window, Modifiers::COMMAND, Key::Comma);
-    assert!(shows(&window, "no-such-pack (not found)"));
+    let model = window
+        .get_all_by_label("Model")
+        .find_map(|node| node.accesskit_node().value());
+    assert_eq!(model.as_deref(), Some("no-such-pack (not found)"));
     drop(window);
     assert_eq!(undertone::settings::Settings::load(&folders).pack, "compact");
 }

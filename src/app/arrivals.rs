@@ -14,16 +14,11 @@ use crate::engine::export::ExportReport;
 use crate::engine::index::IndexReport;
 use crate::engine::suggest::SuggestReport;
 use crate::error::Error;
-use crate::jobs::JobStatus;
+use crate::jobs::JobState;
 use crate::mix::MixGraph;
 
 /// How often the library is read again while music is being added.
 const LIBRARY_REST: Duration = Duration::from_secs(2);
-
-/// An answered question that was asked again: only the last is worth a line.
-fn is_superseded(task: &Task, status: &JobStatus, question: u64) -> bool {
-    matches!(task, Task::Suggest { question: asked, .. } if *asked != question) && !status.is_running()
-}
 
 impl App {
     /// Takes the news of the jobs.
@@ -44,6 +39,7 @@ impl App {
             }
         }
         self.take_epochs();
+        self.forget_small_jobs();
         self.state.jobs = self
             .runner
             .jobs()
@@ -52,13 +48,29 @@ impl App {
                 let task = self.tasks.get(&status.id);
                 JobLine {
                     status: status.clone(),
-                    quiet: task
-                        .is_none_or(|task| task.is_quiet() || is_superseded(task, status, self.question)),
+                    quiet: task.is_none_or(Task::is_quiet),
                     retry: task.and_then(Task::retry),
                 }
             })
             .collect();
         self.reread_library();
+    }
+
+    /// Small jobs that ended well and questions that were asked again leave no line; a window that is open all day
+    /// would gather thousands.
+    fn forget_small_jobs(&mut self) {
+        let (tasks, question) = (&self.tasks, self.question);
+        self.runner.retain_ended(|job| {
+            let failed = matches!(job.state, JobState::Failed(_));
+            tasks.get(&job.id).is_some_and(|task| match task {
+                Task::Suggest { question: asked, .. } => *asked == question,
+                task => failed || !task.is_quiet(),
+            })
+        });
+        let jobs = self.runner.jobs();
+        if self.tasks.len() > jobs.len() {
+            self.tasks.retain(|id, _| jobs.iter().any(|job| job.id == *id));
+        }
     }
 
     fn take_epochs(&mut self) {
@@ -398,10 +410,13 @@ impl App {
         }
     }
 
-    /// Asks for suggestions after `rest`, in place of any question that waits.
+    /// Asks for suggestions after `rest`, in place of any question that waits, but no later than that one: a slider that
+    /// keeps moving is answered on the way.
     pub(super) fn ask_soon(&mut self, rest: Duration) {
         if self.state.has_clip() {
-            self.state.suggestions.due = Some(Instant::now() + rest);
+            let due = Instant::now() + rest;
+            let waiting = self.state.suggestions.due.unwrap_or(due);
+            self.state.suggestions.due = Some(due.min(waiting));
             self.ctx.request_repaint_after(rest);
         }
     }

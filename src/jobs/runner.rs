@@ -187,7 +187,12 @@ impl<T: Send + 'static> Runner<T> {
 
     /// Forgets the jobs that ended.
     pub fn clear_ended(&mut self) {
-        self.jobs.retain(JobStatus::is_running);
+        self.retain_ended(|_| false);
+    }
+
+    /// Forgets the jobs that ended and that `keep` does not want to remember.
+    pub fn retain_ended(&mut self, keep: impl Fn(&JobStatus) -> bool) {
+        self.jobs.retain(|job| job.is_running() || keep(job));
     }
 
     fn apply(&mut self, id: JobId, report: Report) {

@@ -166,9 +166,24 @@ fn row_ui(ui: &mut Ui, track: &Track, state: &State, commands: &mut Commands) {
             "Not found at {}; it stays in the library",
             track.path.display()
         )),
-        (None, false) => response,
+        (None, false) => response.on_hover_ui(|ui| track_words(ui, track)),
     };
     response.context_menu(|ui| menu_ui(ui, track, commands));
+}
+
+/// What the row has no room for.
+fn track_words(ui: &mut Ui, track: &Track) {
+    let tokens = theme::tokens(ui);
+    ui.label(theme::strong_text(&track.title));
+    if let Some(artist) = &track.artist {
+        ui.label(RichText::new(artist).color(tokens.muted));
+    }
+    if !track.tags.is_empty() {
+        ui.label(theme::small_text(track.tags.join(" · ")).color(tokens.muted));
+    }
+    if let Some(licence) = &track.licence {
+        ui.label(theme::small_text(licence).color(tokens.dim));
+    }
 }
 
 fn spoken(track: &Track) -> String {

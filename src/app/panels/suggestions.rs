@@ -14,7 +14,7 @@ use crate::app::{keys, theme};
 use crate::words;
 
 /// Windows listed in the menu at most.
-const WINDOWS: usize = 40;
+const WINDOWS: usize = 240;
 
 pub(super) fn suggestions_ui(ui: &mut Ui, state: &State, commands: &mut Commands) {
     ui.spacing_mut().item_spacing.y = 0.0;

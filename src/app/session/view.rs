@@ -40,6 +40,7 @@ impl View {
         let part = ((at_s - start_s) / span_s).clamp(0.0, 1.0);
         self.span_s = (wanted_s < duration_s).then_some(wanted_s);
         self.start_s = (start_s + part * (span_s - wanted_s)).max(0.0);
+        self.away = true;
     }
 
     /// Moves what is shown by `by_s` seconds.
@@ -96,7 +97,10 @@ mod tests {
     #[test]
     fn the_playhead_is_followed_until_the_user_looks_elsewhere() {
         let mut view = View::default();
-        view.zoom(0.0, 4.0, 40.0);
+        view.zoom(20.0, 4.0, 40.0);
+        view.follow(0.0, 40.0);
+        assert_eq!(view.shown(40.0), (15.0, 10.0), "looking closer elsewhere");
+        view.scroll(-15.0, 40.0);
         view.follow(9.0, 40.0);
         assert_eq!(view.shown(40.0).0, 0.0);
         view.follow(10.5, 40.0);
