@@ -231,6 +231,7 @@ fn a_clip_is_looked_at_once() {
                 home_with_music(),
                 "suggest",
                 clip,
+                "--no-separate",
                 "--start",
                 "0.25",
                 "--balance",
