@@ -153,12 +153,6 @@ impl From<candle_core::Error> for Error {
     }
 }
 
-/// Temporary: the body of a seam whose owner has not filled it yet.
-#[doc(hidden)]
-pub fn unbuilt<T>(what: &str) -> Result<T> {
-    Err(Error::internal(format!("{what} is not built yet")))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -60,6 +60,11 @@ impl Folders {
         self.data.join("library.sqlite")
     }
 
+    /// Checkpoints that are being downloaded.
+    pub fn downloads(&self) -> PathBuf {
+        self.data.join("downloads")
+    }
+
     /// The user's own packs.
     pub fn packs(&self) -> PathBuf {
         self.data.join("packs")

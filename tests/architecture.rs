@@ -15,7 +15,7 @@ const FLOORS: [&[&str]; 7] = [
 ];
 
 /// Words that only the named places may hold.
-const HOMES: [(&str, &[&str]); 13] = [
+const HOMES: [(&str, &[&str]); 14] = [
     ("egui::", &["app/"]),
     ("eframe::", &["app/"]),
     ("rfd::", &["app/"]),
@@ -24,6 +24,7 @@ const HOMES: [(&str, &[&str]); 13] = [
     ("rodio::", &["playback/"]),
     ("rusqlite::", &["library/"]),
     ("clap::", &["cli/"]),
+    ("ureq::", &["engine/models/fetch.rs"]),
     ("println!", &["cli/", "main.rs"]),
     ("eprintln!", &["cli/", "main.rs"]),
     ("std::thread::spawn", &[]),

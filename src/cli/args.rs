@@ -325,6 +325,9 @@ pub(super) struct ExportArgs {
 pub(super) enum ModelsCommand {
     /// All packs with licence, size and origin
     List {
+        /// What can be downloaded instead
+        #[arg(long)]
+        available: bool,
         /// Print one JSON document
         #[arg(long)]
         json: bool,
@@ -337,6 +340,30 @@ pub(super) enum ModelsCommand {
         /// Print one JSON document
         #[arg(long)]
         json: bool,
+    },
+    /// Make a pack of the one in use with a network from a checkpoint
+    Import {
+        /// Official checkpoint, TensorFlow index, release archive or safetensors
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// Which network it holds: slowfast, vggish, spleeter or mrcmv
+        #[arg(long = "as", value_name = "NETWORK")]
+        network: Network,
+        /// Name of the new pack [default: <pack in use>+<network>]
+        #[arg(long, value_name = "NAME")]
+        name: Option<String>,
+    },
+    /// Fetch an official checkpoint, check it and import it; again to go on or to repair
+    Download {
+        /// A name of `models list --available`
+        #[arg(value_name = "NAME")]
+        name: String,
+    },
+    /// Remove a pack of your own
+    Remove {
+        /// The pack's name
+        #[arg(value_name = "NAME")]
+        name: String,
     },
     /// Run one network on given tensors, to compare numbers and time
     Run(ModelsRunArgs),

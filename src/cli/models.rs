@@ -10,6 +10,7 @@ use super::console::{Align, Table, print, print_json};
 use super::session::Session;
 use crate::engine::Engine;
 use crate::engine::doctor;
+use crate::engine::models::{self as manager, ImportRequest};
 use crate::engine::run_network::{RunRequest, run_network};
 use crate::error::{Error, Result};
 use crate::networks::weights::Pack;
@@ -40,8 +41,37 @@ struct Verdict {
 
 pub(super) fn models(session: &Session, command: ModelsCommand) -> Result<Done> {
     match command {
-        ModelsCommand::List { json } => list(session, json),
+        ModelsCommand::List {
+            available: true,
+            json,
+        } => list_sources(session, json),
+        ModelsCommand::List { json, .. } => list(session, json),
         ModelsCommand::Verify { packs, json } => verify(session, &packs, json),
+        ModelsCommand::Import { file, network, name } => {
+            let request = ImportRequest {
+                network,
+                file: &file,
+                name,
+                licence: None,
+                origin: None,
+            };
+            let pack = manager::import(&session.engine()?, &request, &session.monitor)?;
+            installed(session, &pack)
+        }
+        ModelsCommand::Download { name } => {
+            let source = manager::find_source(&session.folders, &name)?;
+            let pack = manager::download(&session.engine()?, &source, &session.monitor)?;
+            installed(session, &pack)
+        }
+        ModelsCommand::Remove { name } => {
+            let pack = manager::remove(&session.folders, &name)?;
+            print(&format!(
+                "removed {} from {}\n",
+                pack.manifest.name,
+                pack.folder.display()
+            ))?;
+            Ok(Done::Found)
+        }
         ModelsCommand::Run(args) => run(session, &args),
     }
 }
@@ -83,6 +113,37 @@ fn list(session: &Session, json: bool) -> Result<Done> {
     } else {
         Done::Found
     })
+}
+
+fn list_sources(session: &Session, json: bool) -> Result<Done> {
+    let sources = manager::sources(&session.folders)?;
+    if json {
+        print_json(&sources)?;
+    } else {
+        let mut table = Table::default();
+        for source in &sources {
+            let size = |bytes: u64| format!("{:.1} MB", bytes as f64 / 1e6);
+            table.row([
+                source.name.clone(),
+                source.network.to_string(),
+                source.bytes.map(size).unwrap_or_default(),
+                source.licence.clone(),
+                source.origin.clone(),
+            ]);
+        }
+        print(&table.lines(&[Align::Left, Align::Left, Align::Right, Align::Left, Align::Left]))?;
+    }
+    Ok(Done::Found)
+}
+
+fn installed(session: &Session, pack: &Pack) -> Result<Done> {
+    session.finish();
+    print(&format!(
+        "{} is installed in {}; use it with --pack {0}, or choose it in the settings\n",
+        pack.manifest.name,
+        pack.folder.display()
+    ))?;
+    Ok(Done::Found)
 }
 
 fn line_of(pack: Pack) -> PackLine {

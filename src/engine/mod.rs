@@ -15,6 +15,7 @@ pub mod features;
 pub mod fine_tune;
 pub mod index;
 mod matcher;
+pub mod models;
 mod pairs;
 pub mod run_network;
 pub mod separate;

@@ -5,9 +5,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use candle_core::{Device, Tensor};
-use candle_nn::VarBuilder;
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 
 use crate::device::{self, DeviceChoice};
 use crate::error::{Error, Result};
@@ -17,7 +15,7 @@ use crate::networks::mrcmv::{Mrcmv, QueryInput};
 use crate::networks::slowfast::SlowFast;
 use crate::networks::spleeter::{self, Spleeter};
 use crate::networks::vggish::Vggish;
-use crate::networks::weights::{Adopted, Network, adopt, checkpoint};
+use crate::networks::weights::{Network, adopt, checkpoint};
 
 /// What to run.
 #[derive(Debug, Clone, Copy)]
@@ -69,7 +67,7 @@ pub fn run_network(request: &RunRequest<'_>, monitor: &Monitor) -> Result<RunRep
     };
     let run: Box<dyn Fn(&Input<'_>) -> Result<Tensors>> = match request.network {
         Network::SlowFast => {
-            let network = build(&weights, device, SlowFast::new)?;
+            let network = weights.build(device, SlowFast::new)?;
             Box::new(move |input| {
                 let (slow, fast) = network.forward(&input.rank5("slow")?, &input.rank5("fast")?)?;
                 Ok(Tensors::from([
@@ -79,7 +77,7 @@ pub fn run_network(request: &RunRequest<'_>, monitor: &Monitor) -> Result<RunRep
             })
         }
         Network::Vggish => {
-            let network = build(&weights, device, Vggish::new)?;
+            let network = weights.build(device, Vggish::new)?;
             Box::new(move |input| {
                 Ok(Tensors::from([(
                     "embedding".to_owned(),
@@ -88,15 +86,15 @@ pub fn run_network(request: &RunRequest<'_>, monitor: &Monitor) -> Result<RunRep
             })
         }
         Network::Spleeter => {
-            let network = build(&weights, device, Spleeter::new)?;
-            let config: spleeter::Config = config(&weights)?;
+            let network = weights.build(device, Spleeter::new)?;
+            let config: spleeter::Config = weights.config()?;
             Box::new(move |input| {
                 let stems = network.forward(&input.get("magnitude")?)?;
                 Ok(config.stems.iter().cloned().zip(stems).collect())
             })
         }
         Network::Mrcmv => {
-            let network = build(&weights, device, Mrcmv::new)?;
+            let network = weights.build(device, Mrcmv::new)?;
             Box::new(move |input| {
                 let query = QueryInput {
                     picture: Some((input.get("slow")?, input.get("fast")?)),
@@ -162,22 +160,6 @@ impl Input<'_> {
             )),
         }
     }
-}
-
-fn config<C: DeserializeOwned>(weights: &Adopted) -> Result<C> {
-    C::deserialize(&weights.config).map_err(|source| {
-        Error::internal("a config read off a checkpoint does not parse").with_source(source)
-    })
-}
-
-fn build<C: DeserializeOwned, N>(
-    weights: &Adopted,
-    device: &Device,
-    new: impl FnOnce(&C, VarBuilder<'static>) -> Result<N>,
-) -> Result<N> {
-    let network = new(&config(weights)?, weights.parameters.builder(device))?;
-    weights.parameters.check_all_used()?;
-    Ok(network)
 }
 
 fn read_tensors(path: &Path, device: &Device) -> Result<Tensors> {

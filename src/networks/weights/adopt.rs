@@ -9,6 +9,9 @@ use std::fmt;
 use std::str::FromStr;
 
 use candle_core::{Device, Tensor};
+use candle_nn::VarBuilder;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::Parameters;
@@ -16,7 +19,8 @@ use super::checkpoint::{Array, Arrays, Checkpoint, Form};
 use crate::error::{Error, ErrorKind, Result};
 
 /// A network that weights can be imported for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Network {
     /// Picture features.
     SlowFast,
@@ -69,6 +73,32 @@ pub struct Adopted {
     pub parameters: Parameters,
     /// Whose file it was: "PyTorchVideo", "PySlowFast", "Caffe2", "torchvggish", "Spleeter" or "Undertone".
     pub origin: &'static str,
+}
+
+impl Adopted {
+    /// The parsed config.
+    ///
+    /// # Errors
+    /// When the config read off the shapes is not one of `C`, which is a fault of this program.
+    pub fn config<C: DeserializeOwned>(&self) -> Result<C> {
+        C::deserialize(&self.config).map_err(|source| {
+            Error::internal("a config read off a checkpoint does not parse").with_source(source)
+        })
+    }
+
+    /// Builds the network on `device`; it must use every parameter.
+    ///
+    /// # Errors
+    /// When a parameter is missing, misshapen or left over.
+    pub fn build<C: DeserializeOwned, N>(
+        &self,
+        device: &Device,
+        new: impl FnOnce(&C, VarBuilder<'static>) -> Result<N>,
+    ) -> Result<N> {
+        let network = new(&self.config()?, self.parameters.builder(device))?;
+        self.parameters.check_all_used()?;
+        Ok(network)
+    }
 }
 
 /// Brings `checkpoint` under the names of `network` and reads its config off the shapes.

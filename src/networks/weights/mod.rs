@@ -11,6 +11,7 @@ mod parameters;
 mod write;
 
 pub use adopt::{Adopted, Network, adopt};
+pub(crate) use pack::MANIFEST;
 pub use pack::{NetworkEntry, Pack, PackManifest};
 pub use parameters::{Parameters, optional_parameter, parameter};
 pub use write::{PackAbout, PackWriter};

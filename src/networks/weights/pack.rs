@@ -19,7 +19,7 @@ use super::parameters::Parameters;
 use crate::error::{Error, ErrorKind, Result};
 
 /// Name of the manifest inside a pack's folder.
-pub(super) const MANIFEST: &str = "pack.json";
+pub(crate) const MANIFEST: &str = "pack.json";
 
 /// A manifest is a page of text; a larger file is something else.
 const MANIFEST_BYTES_MAX: u64 = 1 << 20;

@@ -73,6 +73,11 @@ impl Parameters {
         self.tensors.get(name)
     }
 
+    /// All of them, by name.
+    pub fn tensors(&self) -> &HashMap<String, Tensor> {
+        &self.tensors
+    }
+
     /// The source that a network's `new` reads from; its tensors go to `device`.
     pub fn builder(&self, device: &Device) -> VarBuilder<'static> {
         VarBuilder::from_backend(Box::new(self.clone()), DType::F32, device.clone())

@@ -1,8 +1,10 @@
-//! Official checkpoints: PyTorch zip and legacy pickles, Caffe2-style pickles, TensorFlow V2 bundles, safetensors.
+//! Official checkpoints: PyTorch zip and legacy pickles, Caffe2-style pickles, TensorFlow V2 bundles, bare or in
+//! a release archive, safetensors.
 //!
 //! Every reader treats its file as hostile: nothing in it can run, name a path, or make the reader allocate more than the
 //! file itself could hold. A weight that is not finite is refused and named.
 
+mod archive;
 mod array;
 mod caffe2;
 mod pickle;
@@ -70,6 +72,8 @@ type Shards<'a> = &'a dyn Fn(u32, u32) -> Result<Vec<u8>, Problem>;
 fn parse(bytes: &[u8], shard: Shards<'_>) -> Result<Checkpoint, Problem> {
     let (form, arrays) = if bytes.starts_with(b"PK\x03\x04") {
         (Form::Torch, torch::read_zip(bytes))
+    } else if archive::is_archive(bytes) {
+        (Form::TensorFlow, archive::read(bytes))
     } else if tensorflow::is_index(bytes) {
         (Form::TensorFlow, tensorflow::read(bytes, shard))
     } else if torch::is_legacy(bytes) {

@@ -189,3 +189,47 @@ proptest! {
         let _ = caffe2::read(&bytes);
     }
 }
+
+fn archive_of(files: &[(&str, &[u8])]) -> Vec<u8> {
+    let gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    let mut tar = tar::Builder::new(gzip);
+    for (name, content) in files {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(content.len() as u64);
+        header.set_mode(0o644);
+        tar.append_data(&mut header, name, *content).expect("tar");
+    }
+    tar.into_inner()
+        .and_then(flate2::write::GzEncoder::finish)
+        .expect("gzip")
+}
+
+#[test]
+fn a_release_archive_is_its_bundle() {
+    let (index, data) = bundle();
+    let bare = tensorflow::read(&index, &|_, _| Ok(data.clone())).expect("bare");
+    let whole = archive_of(&[
+        ("./checkpoint", b"model_checkpoint_path"),
+        ("./._model.index", b"what macOS adds"),
+        ("./model.data-00000-of-00001", &data),
+        ("./model.index", &index),
+        ("./model.meta", b"a graph"),
+    ]);
+    let Checkpoint { form, arrays } = parse(&whole, &no_shards).expect("archive");
+    assert_eq!((form, arrays), (Form::TensorFlow, bare));
+
+    let check = |bytes: &[u8], expected: &str| {
+        let problem = parse(bytes, &no_shards).expect_err(expected);
+        assert!(problem.contains(expected), "{problem}");
+    };
+    check(&archive_of(&[("model.index", &index)]), "data file");
+    check(&archive_of(&[("a.txt", b"text")]), "exactly one TensorFlow index");
+    // A megabyte of nothing in a few bytes: a bomb of this kind may hold gigabytes.
+    check(
+        &archive_of(&[("model.index", &vec![0; 1 << 20])]),
+        "beyond what weights do",
+    );
+    for length in (0..whole.len()).step_by(7) {
+        assert!(parse(&whole[..length], &no_shards).is_err(), "{length}");
+    }
+}
