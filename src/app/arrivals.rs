@@ -8,7 +8,7 @@ use super::App;
 use super::command::Command;
 use super::notes::NoteKind;
 use super::picture::image_of;
-use super::session::{Asking, ClipSound, EngineState, JobLine, file_name};
+use super::session::{Asking, ClipSound, Ending, EngineState, JobLine, file_name};
 use super::work::{CacheWork, Opened, Outcome, Separated, Task};
 use crate::engine::export::ExportReport;
 use crate::engine::index::IndexReport;
@@ -144,6 +144,16 @@ impl App {
                 self.state.training.checking = false;
                 self.state.training.corpus = Some(report);
             }
+            Outcome::Gathered(folder) => {
+                self.apply(Command::SetCorpus(folder.to_string_lossy().into_owned()));
+            }
+            Outcome::Runs(unfinished) => {
+                let running = self.state.training.job.and(self.state.training.pack.clone());
+                self.state.training.unfinished = unfinished
+                    .into_iter()
+                    .filter(|run| Some(&run.name) != running.as_ref())
+                    .collect();
+            }
             Outcome::Trained(report) => {
                 let text = format!("The model {} is trained", file_name(&report.pack));
                 let action = self
@@ -182,6 +192,7 @@ impl App {
         self.state.engine = EngineState::Ready(engine);
         self.state.packs = packs;
         self.start_library(false);
+        self.start_listing_runs(None);
         let music = std::mem::take(&mut self.wanted_music);
         if !music.is_empty() {
             self.start_index(music);
@@ -390,8 +401,17 @@ impl App {
             }
             Task::Train => {
                 self.take_epochs();
-                self.state.training.job = None;
-                self.state.training.problem = Some(sentence).filter(|_| !cancelled);
+                let training = &mut self.state.training;
+                training.job = None;
+                training.problem = Some(sentence).filter(|_| !cancelled);
+                let discarded = training
+                    .pack
+                    .clone()
+                    .filter(|_| cancelled && training.ending == Ending::Discard);
+                if discarded.is_some() {
+                    training.curve.clear();
+                }
+                self.start_listing_runs(discarded.as_deref());
             }
             Task::Export => match &mut self.state.export {
                 Some(dialog) => {
@@ -401,7 +421,10 @@ impl App {
                 None if !cancelled => self.state.notes.error(sentence),
                 None => {}
             },
-            Task::Mark | Task::Choose | Task::Save if !cancelled => self.state.notes.error(sentence),
+            Task::Gather => self.state.training.problem = Some(sentence).filter(|_| !cancelled),
+            Task::Mark | Task::Choose | Task::Save | Task::Runs if !cancelled => {
+                self.state.notes.error(sentence);
+            }
             // The timeline does without pictures, and the sound is heard once it is separated; the log has the reason.
             Task::Thumbnails { .. } | Task::Preview { .. } | Task::Level(_) if !cancelled => {
                 tracing::warn!("{sentence}");

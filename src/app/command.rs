@@ -79,14 +79,19 @@ pub(super) enum Command {
     ForgetTrack(TrackId),
 
     ChooseCorpus,
+    PickVideos,
     SetCorpus(String),
     SetEpochs(usize),
     SetScope(Scope),
     SetSeed(u64),
     SetPackName(String),
     StartTraining,
+    PauseTraining,
     StopTraining,
+    ResumeTraining(String),
+    DiscardModel(String),
     UsePack(String),
+    RollBack,
 
     ShowTab(Tab),
     ToggleLeft,
@@ -218,7 +223,7 @@ const fn listed(
 }
 
 /// Every command that needs no further words, in the menu's order.
-pub(super) static LISTED: [Listed; 72] = {
+pub(super) static LISTED: [Listed; 75] = {
     use Category::{Edit, File, Help, Mix, Music, Play, View};
     use Command as C;
     [
@@ -297,7 +302,10 @@ pub(super) static LISTED: [Listed; 72] = {
         ),
         listed(Music, C::ClearFilter, "Clear the filter", &[]),
         listed(Music, C::StartTraining, "Start training", &[]),
+        listed(Music, C::PauseTraining, "Pause training", &[]),
         listed(Music, C::StopTraining, "Cancel training", &[]),
+        listed(Music, C::PickVideos, "Pick finished videos…", &[]),
+        listed(Music, C::RollBack, "Roll back to the model before", &[]),
         listed(Mix, C::SetSolo(Solo::Voice), "Solo voice", &[key(Key::Num1)]),
         listed(
             Mix,
@@ -461,7 +469,9 @@ impl Command {
             Self::ClearFilter => !state.filter.is_empty(),
             Self::Export => state.has_clip() && state.candidate().is_some(),
             Self::StartTraining => state.can_train(),
-            Self::StopTraining => state.training.job.is_some(),
+            Self::StopTraining | Self::PauseTraining => state.training.job.is_some(),
+            Self::ResumeTraining(_) => state.engine.ready().is_some() && state.training.job.is_none(),
+            Self::RollBack => state.window.previous_pack.is_some(),
             Self::CancelJobs => state.jobs.iter().any(|job| job.is_running()),
             Self::ClearJobs => state.jobs.iter().any(|job| !job.is_running()),
             Self::AddMusicFolder | Self::AddMusicFiles => state.engine.ready().is_some(),

@@ -45,6 +45,10 @@ pub(super) fn choose(purpose: PathPurpose, suggested: Option<&str>) -> Vec<PathB
             .pick_files()
             .unwrap_or_default(),
         PathPurpose::Corpus => dialog.pick_folder().into_iter().collect(),
+        PathPurpose::FinishedVideos => dialog
+            .add_filter("Video", &VIDEO)
+            .pick_files()
+            .unwrap_or_default(),
         PathPurpose::Export => {
             let suggested = Path::new(suggested.unwrap_or_default());
             let dialog = match suggested.parent() {

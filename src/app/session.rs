@@ -16,7 +16,7 @@ use super::notes::Notes;
 use super::state::WindowState;
 use crate::device::DeviceChoice;
 use crate::engine::corpus::CorpusReport;
-use crate::engine::fine_tune::{EpochReport, FineTuneReport};
+use crate::engine::fine_tune::{EpochReport, FineTuneReport, Unfinished};
 use crate::engine::suggest::Suggestion;
 use crate::engine::{Engine, EngineOptions};
 use crate::jobs::JobId;
@@ -68,6 +68,20 @@ pub(super) struct TrainingView {
     pub corpus: Option<CorpusReport>,
     /// Name of the pack that the run writes.
     pub pack: Option<String>,
+    /// What was asked of a run that is to end before it is done.
+    pub ending: Ending,
+    /// Runs that can be resumed.
+    pub unfinished: Vec<Unfinished>,
+}
+
+/// How a run ends that is asked to stop.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// It keeps what it has, to be resumed.
+    #[default]
+    Pause,
+    /// It goes, with all it made.
+    Discard,
 }
 
 /// Everything that panels read.

@@ -42,6 +42,8 @@ pub(super) struct WindowState {
     pub scope: Scope,
     pub seed: u64,
     pub pack_name: String,
+    /// The model that was in use before the one in use now.
+    pub previous_pack: Option<String>,
     /// Where the last export went.
     pub export_folder: Option<PathBuf>,
 }
@@ -62,6 +64,7 @@ impl Default for WindowState {
             scope: Scope::Heads,
             seed: 1,
             pack_name: "mine".to_owned(),
+            previous_pack: None,
             export_folder: None,
         }
     }

@@ -11,6 +11,7 @@ use super::command::Command;
 
 impl App {
     /// Acts on one command; one that means nothing now is ignored.
+    #[expect(clippy::too_many_lines, reason = "one line a command")]
     pub(super) fn apply(&mut self, command: Command) {
         if !command.enabled(&self.state) {
             return;
@@ -82,14 +83,19 @@ impl App {
             | C::ClearFilter => self.apply_music(command),
 
             C::ChooseCorpus
+            | C::PickVideos
             | C::SetCorpus(_)
             | C::SetEpochs(_)
             | C::SetScope(_)
             | C::SetSeed(_)
             | C::SetPackName(_)
             | C::StartTraining
+            | C::PauseTraining
             | C::StopTraining
-            | C::UsePack(_) => self.apply_training(command),
+            | C::ResumeTraining(_)
+            | C::DiscardModel(_)
+            | C::UsePack(_)
+            | C::RollBack => self.apply_training(command),
 
             C::Quit
             | C::ShowTab(_)

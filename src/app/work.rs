@@ -21,7 +21,7 @@ use crate::engine::Engine;
 use crate::engine::cache::{Lease, Trimmed};
 use crate::engine::corpus::CorpusReport;
 use crate::engine::export::ExportReport;
-use crate::engine::fine_tune::FineTuneReport;
+use crate::engine::fine_tune::{FineTuneReport, Unfinished};
 use crate::engine::index::IndexReport;
 use crate::engine::suggest::SuggestReport;
 use crate::error::Result;
@@ -45,6 +45,8 @@ pub(super) enum Task {
     Mark,
     Index(Vec<PathBuf>),
     Corpus(PathBuf),
+    Gather,
+    Runs,
     Train,
     Export,
     Choose,
@@ -84,6 +86,8 @@ impl Task {
                 | Self::Candidate(_)
                 | Self::Level(_)
                 | Self::Library
+                | Self::Gather
+                | Self::Runs
                 | Self::Mark
                 | Self::Choose
                 | Self::Save
@@ -120,6 +124,9 @@ pub(super) enum Outcome {
     Tracks(Vec<Track>),
     Indexed(IndexReport),
     Corpus(CorpusReport),
+    /// A corpus made of the user's videos.
+    Gathered(PathBuf),
+    Runs(Vec<Unfinished>),
     Trained(FineTuneReport),
     Exported(ExportReport),
     Chosen(PathPurpose, Vec<PathBuf>),

@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use super::Engine;
+use super::reembed::reembed;
 use crate::error::{Error, Result};
+use crate::jobs::Monitor;
 use crate::library::{EmbeddingTable, Library, Track, TrackId};
 use crate::retrieval::{Metric, top_k};
 
@@ -97,8 +99,8 @@ impl Candidates {
     /// The library as it stands, read anew only where it changed since the last question.
     ///
     /// # Errors
-    /// When it cannot be opened, or holds nothing that the pack has listened to.
-    pub(super) fn of(engine: &Engine) -> Result<Arc<Self>> {
+    /// When it cannot be opened, or holds nothing that the pack has listened to; cancelled.
+    pub(super) fn of(engine: &Engine, monitor: &Monitor) -> Result<Arc<Self>> {
         let mut kept = engine
             .kept_candidates()
             .last
@@ -113,7 +115,7 @@ impl Candidates {
             return Ok(Arc::clone(&last.candidates));
         }
         *kept = None;
-        let (candidates, library, revision) = Self::load(engine)?;
+        let (candidates, library, revision) = Self::load(engine, monitor)?;
         let candidates = Arc::new(candidates);
         if size_of_val(candidates.table.data.as_slice()) <= KEPT_BYTES {
             *kept = Some(Kept {
@@ -126,8 +128,9 @@ impl Candidates {
         Ok(candidates)
     }
 
-    /// Reads the library; with the connection that will notice changes, and the state it was read at.
-    fn load(engine: &Engine) -> Result<(Self, Library, i64)> {
+    /// Reads the library, after it was embedded anew where another pack listened; with the connection that will notice
+    /// changes, and the state it was read at.
+    fn load(engine: &Engine, monitor: &Monitor) -> Result<(Self, Library, i64)> {
         let path = engine.library_path();
         let empty = || {
             Error::library(format!(
@@ -140,6 +143,7 @@ impl Candidates {
             return Err(empty());
         }
         let library = engine.library()?;
+        reembed(engine, &library, monitor)?;
         // Before the reading: a change in between is read twice rather than missed.
         let revision = library.revision()?;
         let table = library.embeddings(&engine.pack().embedding_id())?;

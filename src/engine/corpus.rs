@@ -16,6 +16,10 @@ use crate::media::{self, AudioFormat, AudioReader};
 use crate::settings::Folders;
 use crate::training::corpus::{self, Corpus, Item, Split};
 use crate::training::published::match_published;
+use crate::training::sampler::cut_count;
+
+/// Windows of 32 s kept of each longer video, from which each epoch draws one.
+pub(super) const CUTS: usize = 4;
 
 /// A sample beyond this (-60 dBFS) is a sound.
 const AUDIBLE: f32 = 1e-3;
@@ -29,6 +33,8 @@ pub struct CheckedItem {
     pub split: String,
     /// Length of the video, seconds; items under 32 s repeat.
     pub duration_s: f64,
+    /// Windows of 32 s that training draws from.
+    pub cuts: usize,
     /// Whether the video has a picture.
     pub picture: bool,
     /// Whether the voice-over is there apart from the mix.
@@ -73,6 +79,7 @@ pub fn check_corpus(folder: &Path, monitor: &Monitor) -> Result<CorpusReport> {
                 id: usable.id.clone(),
                 split: usable.split.word().to_owned(),
                 duration_s: usable.video.duration_s,
+                cuts: cut_count(usable.video.duration_s, CUTS),
                 picture: usable.picture,
                 clean_voice: usable.voice.is_some(),
                 clean_bgm: usable.bgm.is_some(),
@@ -286,6 +293,85 @@ fn reject_tested_videos(inspected: &mut Inspected) {
     }
 }
 
+/// Writes a corpus of the user's own finished videos to `out`: each file, and each below each folder.
+/// Files stay where they are. Of five videos or more a fifth, at least two, is held out to watch how well they are
+/// matched. Returns how many there are.
+///
+/// # Errors
+/// When there is no video among them, or the disk refuses.
+pub fn gather_corpus(paths: &[PathBuf], name: &str, out: &Path) -> Result<usize> {
+    const HELD_OUT: usize = 5;
+    let mut videos = Vec::new();
+    for path in paths {
+        let entries = walkdir::WalkDir::new(path).follow_links(true);
+        for entry in entries.into_iter().filter_map(Result::ok) {
+            if entry.file_type().is_file() && is_finished_video(entry.path()) {
+                let video = std::path::absolute(entry.path());
+                videos.push(video.map_err(|source| Error::io(path, "read", source))?);
+            }
+        }
+    }
+    videos.sort();
+    videos.dedup();
+    if videos.is_empty() {
+        let empty = PathBuf::new();
+        return Err(Error::input(
+            paths.first().unwrap_or(&empty),
+            "holds no video; give finished videos, or a folder of them",
+        ));
+    }
+    let held_out = if videos.len() < HELD_OUT {
+        0
+    } else {
+        (videos.len() / HELD_OUT).max(2)
+    };
+    // By hash, so that neighbours in a folder, often parts of one series, fall on both sides.
+    let mut order: Vec<usize> = (0..videos.len()).collect();
+    order.sort_by_key(|&at| Sha256::digest(videos[at].to_string_lossy().as_bytes()).to_vec());
+    let held: Vec<usize> = order.into_iter().take(held_out).collect();
+    let mut names: HashMap<String, usize> = HashMap::new();
+    let items: Vec<Item> = videos
+        .into_iter()
+        .enumerate()
+        .map(|(at, video)| {
+            let stem = video
+                .file_stem()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
+            let seen = names.entry(stem.clone()).or_default();
+            *seen += 1;
+            Item {
+                id: if *seen == 1 {
+                    stem
+                } else {
+                    format!("{stem} ({seen})")
+                },
+                video,
+                split: if held.contains(&at) {
+                    Split::Val
+                } else {
+                    Split::Train
+                },
+                voice: None,
+                bgm: None,
+                tags: Vec::new(),
+            }
+        })
+        .collect();
+    Folders::ensure(out)?;
+    corpus::write(out, name, &items)?;
+    Ok(items.len())
+}
+
+/// By its name; what is in it is looked at by the check.
+fn is_finished_video(path: &Path) -> bool {
+    const FINISHED: [&str; 9] = ["mp4", "mkv", "webm", "mov", "avi", "m4v", "ogv", "ts", "wav"];
+    path.extension()
+        .and_then(|extension| extension.to_str())
+        .is_some_and(|extension| FINISHED.contains(&extension.to_lowercase().as_str()))
+}
+
 /// A published corpus to make from downloads.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ImportRequest {
@@ -355,4 +441,53 @@ pub fn import_corpus(request: &ImportRequest) -> Result<ImportReport> {
 pub fn generate_corpus(request: &GenerateRequest, monitor: &Monitor) -> Result<GenerateReport> {
     Folders::ensure(&request.out)?;
     crate::arena::generate(request, monitor)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_edited_file_is_not_taken_for_the_old_one() -> Result<()> {
+        let folder = tempfile::tempdir().expect("temporary folder");
+        let path = folder.path().join("a.wav");
+        let mut file = media::WavWriter::create(&path, AudioFormat::VGGISH)?;
+        file.write(&vec![0.5; 16_000])?;
+        file.finish()?;
+        let looked_at = media_file(&path, 1.0, &Monitor::silent())?;
+        looked_at.require_unchanged()?;
+        std::fs::write(&path, "edited").expect("write");
+        let error = looked_at.require_unchanged().expect_err("edited").to_string();
+        assert!(error.contains("was changed"), "{error}");
+        Ok(())
+    }
+
+    #[test]
+    fn finished_videos_become_a_corpus_with_some_held_out() -> Result<()> {
+        let folder = tempfile::tempdir().expect("temporary folder");
+        let videos = folder.path().join("videos");
+        std::fs::create_dir_all(videos.join("more")).expect("folder");
+        for name in [
+            "a.mp4",
+            "b.MKV",
+            "c.mov",
+            "d.webm",
+            "e.mp4",
+            "more/a.mp4",
+            "notes.txt",
+        ] {
+            std::fs::write(videos.join(name), "x").expect("write");
+        }
+        let out = folder.path().join("corpus");
+        let picked = [videos.clone(), videos.join("a.mp4")];
+        assert_eq!(gather_corpus(&picked, "mine", &out)?, 6);
+        let corpus = Corpus::open(&out)?;
+        assert_eq!(corpus.split(Split::Val).count(), 2);
+        let mut ids: Vec<&str> = corpus.items.iter().map(|item| item.id.as_str()).collect();
+        ids.sort_unstable();
+        assert_eq!(ids, ["a", "a (2)", "b", "c", "d", "e"]);
+        let error = gather_corpus(&[videos.join("notes.txt")], "mine", &out).expect_err("no video");
+        assert!(error.to_string().contains("holds no video"), "{error}");
+        Ok(())
+    }
 }

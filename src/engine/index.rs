@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::Engine;
 use super::embed::embed_bgm;
+use super::reembed::reembed;
 use super::track::{Heard, Piece, listen};
 use crate::error::{Error, ErrorKind, Result};
 use crate::jobs::{self, Monitor};
@@ -110,6 +111,7 @@ pub fn index(engine: &Engine, paths: &[PathBuf], songs: Songs, monitor: &Monitor
     // A pack that cannot be used fails once and not once a file.
     engine.vggish_bgm()?;
     engine.mrcmv()?;
+    reembed(engine, &run.library, &monitor.part(0.0, 0.1))?;
     let (sender, receiver) = bounded(PIECES_AHEAD);
     let (listened, embedded) = jobs::join(
         "listen",

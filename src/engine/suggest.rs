@@ -130,11 +130,11 @@ pub fn suggest(engine: &Engine, request: &SuggestRequest, monitor: &Monitor) -> 
         voice: &request.voice,
     };
     let (candidates, rows, mut timings_ms) = if let Some(rows) = question.remembered(engine) {
-        (Candidates::of(engine)?, rows, QueryTimings::default())
+        (Candidates::of(engine, monitor)?, rows, QueryTimings::default())
     } else {
         // The media first: whoever names a wrong file wants to hear of that, whatever the library holds.
         let info = media::probe(&request.media)?;
-        let candidates = Candidates::of(engine)?;
+        let candidates = Candidates::of(engine, monitor)?;
         let (rows, timings) = question.rows(engine, &info, &monitor.part(0.0, 0.95))?;
         (candidates, rows, timings)
     };

@@ -4,6 +4,7 @@
 //! that made them. WAL mode, so that the window reads while a job writes and two programs can share
 //! the file. A file from a newer version is refused, never changed. Users' media is only read.
 
+mod carry;
 mod file;
 mod record;
 mod rows;
@@ -11,6 +12,7 @@ mod scan;
 mod store;
 mod tags;
 
+pub use carry::Heard;
 pub use record::{EmbeddingTable, StoredWindow, Track, TrackId, TrackRecord, WindowRef};
 pub use scan::{Scan, ScanEntry, scan};
 pub use store::Library;

@@ -162,12 +162,17 @@ fn last_start_s(duration_s: f64) -> f64 {
     (duration_s - CLIP_S).max(0.0)
 }
 
+/// How many cuts [`random_cuts`] makes.
+pub fn cut_count(duration_s: f64, count: usize) -> usize {
+    const APART_S: f64 = 2.0;
+    count.clamp(1, 1 + (last_start_s(duration_s) / APART_S) as usize)
+}
+
 /// Starts of at most `count` random cuts of a video: one in each of `count` equal parts of the range that starts can
 /// lie in. A video that is hardly longer than a clip has fewer, since cuts a second apart teach nothing.
 pub fn random_cuts(duration_s: f64, count: usize, rng: &mut ChaCha8Rng) -> Vec<f64> {
-    const APART_S: f64 = 2.0;
     let range_s = last_start_s(duration_s);
-    let parts = count.clamp(1, 1 + (range_s / APART_S) as usize);
+    let parts = cut_count(duration_s, count);
     let part_s = range_s / parts as f64;
     (0..parts)
         .map(|part| (part as f64 + rng.random::<f64>()) * part_s)

@@ -6,6 +6,8 @@ use std::sync::Mutex;
 use undertone::device::DeviceChoice;
 use undertone::engine::evaluate::{EvaluateRequest, Floor, Protocol, evaluate};
 use undertone::engine::fine_tune::{EpochReport, FineTuneRequest, Method, Scope, fine_tune};
+use undertone::engine::index::{Songs, index};
+use undertone::engine::reembed::reembed;
 use undertone::engine::{Engine, EngineOptions};
 use undertone::error::Result;
 use undertone::jobs::Monitor;
@@ -43,7 +45,7 @@ fn chord(path: &Path, item: usize, seconds: usize) -> Result<()> {
 }
 
 /// `train` training items and two test items, with clean stems or without.
-fn corpus(folder: &Path, train: usize, stems: bool) -> Result<PathBuf> {
+pub(super) fn corpus(folder: &Path, train: usize, stems: bool) -> Result<PathBuf> {
     std::fs::create_dir_all(folder).expect("folder");
     let mut items = Vec::new();
     for item in 0..train + 2 {
@@ -79,7 +81,7 @@ fn request(corpus: &Path, out: PathBuf, epochs: usize) -> FineTuneRequest {
     }
 }
 
-fn mrcmv_sha256(pack: &Path) -> Result<String> {
+pub(super) fn mrcmv_sha256(pack: &Path) -> Result<String> {
     let pack = Pack::open(pack)?;
     pack.verify()?;
     Ok(pack.manifest.networks["mrcmv"].sha256.clone())
@@ -336,5 +338,105 @@ fn everything_learns_together() -> Result<()> {
     assert!(changed("blocks.0.multipathway_blocks.1.conv.weight"));
     // The statistics of batch norm stay as they came.
     assert!(!changed("blocks.0.multipathway_blocks.1.norm.running_mean"));
+    Ok(())
+}
+
+/// A corpus of sounds alone, `json` saying which.
+fn sounds(folder: &Path, count: usize, json: &str) -> Result<PathBuf> {
+    std::fs::create_dir_all(folder).expect("folder");
+    for item in 0..count {
+        chord(&folder.join(format!("{item}.wav")), item, 2)?;
+    }
+    std::fs::write(folder.join("corpus.json"), json).expect("write");
+    Ok(folder.to_owned())
+}
+
+#[test]
+fn what_cannot_be_trained_on_is_said_in_a_sentence() -> Result<()> {
+    let home = tempfile::tempdir().expect("temporary folder");
+    let engine = engine(home.path())?;
+    let at = |name: &str| home.path().join(name);
+    let refused = |engine: &Engine, asked: &FineTuneRequest, expected: &str| {
+        let error = fine_tune(engine, asked, &|_| {}, &Monitor::silent())
+            .expect_err(expected)
+            .to_string();
+        assert!(error.contains(expected) && !error.contains('\n'), "{error}");
+        assert!(!asked.out.join("pack.json").exists());
+    };
+    let item =
+        |id: usize, more: &str| format!(r#"{{"id": "{id}", "video": "{id}.wav", "split": "train"{more}}}"#);
+    let name = |items: &str| format!(r#"{{"name": "small", "items": [{items}]}}"#);
+
+    let empty = sounds(&at("empty"), 0, &name(""))?;
+    refused(&engine, &request(&empty, at("a"), 1), "nothing to train on");
+    let one = sounds(&at("one"), 1, &name(&item(0, "")))?;
+    refused(&engine, &request(&one, at("b"), 1), "one usable item");
+    let track = r#", "bgm": "0.wav""#;
+    let same = sounds(
+        &at("same"),
+        2,
+        &name(&format!("{}, {}", item(0, track), item(1, track))),
+    )?;
+    refused(&engine, &request(&same, at("c"), 1), "one music track");
+    let two = sounds(&at("two"), 2, &name(&format!("{}, {}", item(0, ""), item(1, ""))))?;
+    let blind = FineTuneRequest {
+        method: Method::Cbvmr,
+        ..request(&two, at("d"), 1)
+    };
+    refused(&engine, &blind, "nothing to train on");
+
+    // A pack whose heads were trained on another SlowFast.
+    let other = at("other");
+    std::fs::create_dir(&other).expect("folder");
+    let compact = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/compact");
+    for entry in std::fs::read_dir(&compact).expect("list").flatten() {
+        std::fs::copy(entry.path(), other.join(entry.file_name())).expect("copy");
+    }
+    let text = std::fs::read_to_string(other.join("pack.json")).expect("read");
+    let mut json: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    json["networks"]["mrcmv"]["config"]["slow_dim"] = 99.into();
+    std::fs::write(other.join("pack.json"), json.to_string()).expect("write");
+    let misfit = engine_with(home.path(), other.to_str().expect("text"))?;
+    refused(&misfit, &request(&two, at("e"), 1), "rows of 99");
+    Ok(())
+}
+
+#[test]
+fn a_library_follows_a_new_model_without_listening_again() -> Result<()> {
+    let home = tempfile::tempdir().expect("temporary folder");
+    let engine = engine(home.path())?;
+    let silent = Monitor::silent();
+    let corpus = corpus(&home.path().join("corpus"), 2, false)?;
+    let music: Vec<PathBuf> = (0..2)
+        .map(|item| corpus.join(format!("{item}.bgm.wav")))
+        .collect();
+    index(&engine, &music, Songs::No, &silent)?;
+    let out = home.path().join("mine");
+    fine_tune(&engine, &request(&corpus, out.clone(), 3), &|_| {}, &silent)?;
+
+    let mine = engine_with(home.path(), out.to_str().expect("text"))?;
+    assert_eq!(
+        engine.pack().listening_id(),
+        mine.pack().listening_id(),
+        "only the heads are new"
+    );
+    // Files that are gone cannot be listened to.
+    let library = mine.library()?;
+    for file in &music {
+        std::fs::rename(file, file.with_extension("away")).expect("rename");
+    }
+    assert_eq!(reembed(&mine, &library, &silent)?, 2);
+    assert_eq!(reembed(&mine, &library, &silent)?, 0);
+    for file in &music {
+        std::fs::rename(file.with_extension("away"), file).expect("rename");
+    }
+    let (old, new) = (
+        library.embeddings(&engine.pack().embedding_id())?,
+        library.embeddings(&mine.pack().embedding_id())?,
+    );
+    assert_eq!(old.windows, new.windows);
+    assert_ne!(old.data, new.data);
+    let again = index(&mine, &music, Songs::No, &silent)?;
+    assert_eq!((again.indexed, again.unchanged), (0, 2));
     Ok(())
 }

@@ -8,6 +8,7 @@ mod corpora;
 mod end_to_end;
 mod engine;
 mod heads;
+mod interruptions;
 mod runs;
 mod twin;
 

@@ -6,12 +6,13 @@ use std::path::Path;
 use candle_core::{DType, Device, Tensor};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use undertone::error::Result;
+use undertone::error::{Error, ErrorKind, Result};
 use undertone::jobs::{CancelToken, Monitor, Report};
 use undertone::retrieval::Metric;
 use undertone::training::sampler::{CutShape, Draw, ItemShape, Sampler};
 use undertone::training::{
-    Checkpoint, Config, Epoch, Learner, OptimizerConfig, Outcome, Run, Variables, checkpoint_path, train,
+    Checkpoint, Config, Epoch, Learner, Objective, OptimizerConfig, Outcome, Run, Variables, checkpoint_path,
+    train,
 };
 
 use super::values;
@@ -136,12 +137,24 @@ fn run_on(
     resume: bool,
     monitor: &Monitor,
 ) -> Result<Outcome> {
-    let sampler = sampler(learner.queries.dims()[0], config);
+    run_as(learner, learner, config, folder, resume, monitor)
+}
+
+/// As [`run_on`], with `learner` in front of `linear`.
+fn run_as(
+    learner: &dyn Learner,
+    linear: &Linear,
+    config: &Config,
+    folder: &Path,
+    resume: bool,
+    monitor: &Monitor,
+) -> Result<Outcome> {
+    let sampler = sampler(linear.queries.dims()[0], config);
     let run = Run {
         config,
         sampler: &sampler,
         learner,
-        variables: learner.variables.clone(),
+        variables: linear.variables.clone(),
         folder,
         about: serde_json::json!({"corpus": "tiny"}),
     };
@@ -319,5 +332,84 @@ fn constant_embeddings_score_nothing() -> Result<()> {
         let recall = epoch.validation.expect("validation");
         assert_eq!((recall.r1, recall.r25), (0.0, 0.0));
     }
+    Ok(())
+}
+
+/// Has memory for so many pairs at once.
+struct Small {
+    linear: Linear,
+    pairs: usize,
+}
+
+impl Learner for Small {
+    fn embed(&self, batch: &[Draw]) -> Result<(Tensor, Tensor)> {
+        if batch.len() > self.pairs {
+            return Err(Error::new(ErrorKind::Memory, "the device ran out of memory"));
+        }
+        self.linear.embed(batch)
+    }
+
+    fn loss(&self, batch: &[Draw], objective: &Objective<'_>) -> Result<Tensor> {
+        let (joint, bgm) = self.embed(batch)?;
+        objective.triplet_pseudo_label(&joint, &bgm, batch)
+    }
+
+    fn embed_validation(&self) -> Result<Option<(Tensor, Tensor)>> {
+        self.linear.embed_validation()
+    }
+
+    fn metric(&self) -> Metric {
+        Metric::Cosine
+    }
+
+    fn width(&self) -> usize {
+        WIDTH
+    }
+}
+
+#[test]
+fn a_batch_that_does_not_fit_is_halved() -> Result<()> {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let small = |pairs: usize| -> Result<Small> {
+        Ok(Small {
+            linear: Linear::new(20)?,
+            pairs,
+        })
+    };
+    let (whole, parts) = (folder.path().join("whole"), folder.path().join("parts"));
+    let warned = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let heard = std::sync::Arc::clone(&warned);
+    let monitor = Monitor::new(CancelToken::default(), move |report| {
+        if let Report::Warning(text) = report {
+            heard.lock().expect("lock").push(text);
+        }
+    });
+    let learner = small(3)?;
+    let expected = run_as(&learner, &learner.linear, &config(4), &whole, false, &monitor)?;
+    assert_eq!(expected.epochs.len(), 5);
+    let warned = warned.lock().expect("lock");
+    assert_eq!(warned.len(), 1, "{warned:?}");
+    assert!(warned[0].contains("batches of 3"), "{warned:?}");
+    let checkpoint = Checkpoint::load(&checkpoint_path(&whole), &Device::Cpu)?.expect("checkpoint");
+    assert_eq!(checkpoint.progress.batch_size, 3);
+
+    // What was halved once stays so when the run is resumed.
+    let silent = Monitor::silent();
+    let learner = small(3)?;
+    run_as(&learner, &learner.linear, &config(2), &parts, false, &silent)?;
+    let resumed = run_as(&learner, &learner.linear, &config(4), &parts, true, &silent)?;
+    assert_equal_weights(&expected.weights, &resumed.weights);
+
+    let learner = small(1)?;
+    let error = run_as(
+        &learner,
+        &learner.linear,
+        &config(4),
+        &folder.path().join("none"),
+        false,
+        &silent,
+    )
+    .expect_err("no room for two");
+    assert_eq!(error.kind(), ErrorKind::Memory);
     Ok(())
 }

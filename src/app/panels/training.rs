@@ -11,6 +11,7 @@ use crate::app::command::Command;
 use crate::app::session::State;
 use crate::app::theme::{self, Tokens};
 use crate::app::widgets::choice::drop_down;
+use crate::engine::corpus::{CheckedItem, CorpusReport};
 use crate::engine::fine_tune::{EpochReport, FineTuneReport, Scope};
 use crate::words;
 
@@ -48,7 +49,7 @@ fn summary(state: &State) -> String {
     }
     match &state.training.corpus {
         None if state.window.corpus.trim().is_empty() => {
-            "Choose a corpus: a folder with finished videos and their corpus.json.".to_owned()
+            "Pick videos you have finished, or choose the folder of a corpus.".to_owned()
         }
         None => "The corpus is looked over when training starts.".to_owned(),
         Some(corpus) => {
@@ -85,6 +86,9 @@ fn form_ui(ui: &mut Ui, state: &State, commands: &mut Commands) {
                 commands.push(Command::ChooseCorpus);
             }
         });
+        if ui.button("Pick finished videos…").clicked() {
+            commands.push(Command::PickVideos);
+        }
         Grid::new("training form")
             .num_columns(2)
             .spacing(vec2(12.0, 8.0))
@@ -124,14 +128,43 @@ fn form_ui(ui: &mut Ui, state: &State, commands: &mut Commands) {
                 ui.end_row();
             });
     });
-    if let Some(corpus) = state
-        .training
-        .corpus
-        .as_ref()
-        .filter(|corpus| !corpus.rejected.is_empty())
-    {
-        rejected_ui(ui, &corpus.rejected);
+    if let Some(corpus) = &state.training.corpus {
+        understood_ui(ui, corpus);
+        if !corpus.rejected.is_empty() {
+            rejected_ui(ui, &corpus.rejected);
+        }
     }
+}
+
+/// What training will see of each video.
+fn understood_ui(ui: &mut Ui, corpus: &CorpusReport) {
+    if corpus.items.is_empty() {
+        return;
+    }
+    let title = format!("{} understood", words::count(corpus.items.len(), "video"));
+    egui::CollapsingHeader::new(title)
+        .id_salt("understood")
+        .show(ui, |ui| {
+            for item in &corpus.items {
+                ui.label(theme::small_text(understood_line(item)).color(theme::tokens(ui).muted));
+            }
+        });
+}
+
+fn understood_line(item: &CheckedItem) -> String {
+    let length = words::clock(item.duration_s);
+    let mut parts = vec![match item.split.as_str() {
+        "train" => format!("{length}, {} to learn from", words::count(item.cuts, "cut")),
+        "val" => format!("{length}, held out"),
+        _ => format!("{length}, kept for the test"),
+    }];
+    if !item.picture {
+        parts.push("no picture".to_owned());
+    }
+    if item.clean_voice && item.clean_bgm {
+        parts.push("clean stems".to_owned());
+    }
+    format!("{}: {}", item.id, parts.join(", "))
 }
 
 fn scope_word(scope: Scope) -> &'static str {
@@ -165,10 +198,26 @@ fn run_ui(ui: &mut Ui, state: &State, commands: &mut Commands) {
                 );
             });
         }
-        if ui.add(Button::new("Cancel training")).clicked() {
-            commands.push(Command::StopTraining);
-        }
+        ui.horizontal(|ui| {
+            if ui.button("Pause").clicked() {
+                commands.push(Command::PauseTraining);
+            }
+            if ui.button("Cancel training").clicked() {
+                commands.push(Command::StopTraining);
+            }
+        });
         return;
+    }
+    for run in &state.training.unfinished {
+        ui.horizontal(|ui| {
+            ui.label(RichText::new(format!("{} is paused", run.name)).color(tokens.muted));
+            if ui.button(format!("Resume {}", run.name)).clicked() {
+                commands.push(Command::ResumeTraining(run.name.clone()));
+            }
+            if ui.button(format!("Discard {}", run.name)).clicked() {
+                commands.push(Command::DiscardModel(run.name.clone()));
+            }
+        });
     }
     let start = Command::StartTraining;
     let button = if state.has_clip() && state.candidate().is_some() {
@@ -309,19 +358,45 @@ fn report_ui(ui: &mut Ui, report: &FineTuneReport, state: &State, commands: &mut
         words::count(report.used, "video"),
         report.pairing
     );
-    if let (Some(before), Some(after)) = (&report.before, &report.after) {
-        text = format!("{text} R@10 {:.0} before, {:.0} after.", before.r10, after.r10);
+    if let Some(change) = change_in_words(report) {
+        text = format!("{text} {change}");
     }
     ui.label(RichText::new(text).color(tokens.muted));
     if !report.rejected.is_empty() {
         rejected_ui(ui, &report.rejected);
     }
     if let Some(pack) = &state.training.pack {
-        if state.settings.pack == *pack {
-            ui.label(RichText::new("This model is in use").color(tokens.good));
-        } else if ui.button("Use this model").clicked() {
-            commands.push(Command::UsePack(pack.clone()));
-        }
+        ui.horizontal(|ui| {
+            if state.settings.pack == *pack {
+                ui.label(RichText::new("This model is in use").color(tokens.good));
+                if let Some(before) = &state.window.previous_pack
+                    && ui.button(format!("Roll back to {before}")).clicked()
+                {
+                    commands.push(Command::RollBack);
+                }
+                return;
+            }
+            if ui.button("Keep model").clicked() {
+                commands.push(Command::UsePack(pack.clone()));
+            }
+            if ui.button("Discard model").clicked() {
+                commands.push(Command::DiscardModel(pack.clone()));
+            }
+        });
     }
     ui.label(theme::small_text(report.pack.display().to_string()).color(tokens.dim));
+}
+
+/// Recall on held-out videos before and after; of so few that all are among the first ten, R@1.
+fn change_in_words(report: &FineTuneReport) -> Option<String> {
+    let (before, after) = (report.before.as_ref()?, report.after.as_ref()?);
+    let few = report
+        .epochs
+        .first()
+        .is_some_and(|epoch| epoch.validation_r10.is_none());
+    Some(if few {
+        format!("R@1 {:.0} before, {:.0} after.", before.r1, after.r1)
+    } else {
+        format!("R@10 {:.0} before, {:.0} after.", before.r10, after.r10)
+    })
 }

@@ -10,6 +10,7 @@ pub(in crate::app) enum PathPurpose {
     MusicFolder,
     MusicFiles,
     Corpus,
+    FinishedVideos,
     Export,
 }
 
@@ -21,6 +22,7 @@ impl PathPurpose {
             Self::MusicFolder => "Add music folder",
             Self::MusicFiles => "Add music files",
             Self::Corpus => "Choose the corpus folder",
+            Self::FinishedVideos => "Pick finished videos",
             Self::Export => "Export to",
         }
     }

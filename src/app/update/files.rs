@@ -124,6 +124,11 @@ impl App {
                     self.apply(Command::SetCorpus(path.to_string_lossy().into_owned()));
                 }
             }
+            PathPurpose::FinishedVideos => {
+                if !paths.is_empty() {
+                    self.start_gathering(paths);
+                }
+            }
             PathPurpose::Export => {
                 if let (Some(dialog), Some(path)) = (&mut self.state.export, paths.first()) {
                     dialog.path = path.to_string_lossy().into_owned();

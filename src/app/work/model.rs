@@ -7,9 +7,9 @@ use crossbeam_channel::bounded;
 
 use super::{Outcome, Task};
 use crate::app::App;
-use crate::app::session::PackLine;
-use crate::engine::corpus::check_corpus;
-use crate::engine::fine_tune::{FineTuneRequest, fine_tune};
+use crate::app::session::{Ending, PackLine};
+use crate::engine::corpus::{check_corpus, gather_corpus};
+use crate::engine::fine_tune::{FineTuneRequest, discard, fine_tune, unfinished};
 use crate::engine::{Engine, EngineOptions};
 use crate::networks::weights::Pack;
 
@@ -37,10 +37,31 @@ impl App {
         );
     }
 
+    /// Makes a corpus of finished videos beside the library.
+    pub(in crate::app) fn start_gathering(&mut self, videos: Vec<PathBuf>) {
+        let corpora = self.state.folders.data.join("corpora");
+        let name = free_name(&corpora, "my-videos");
+        let folder = corpora.join(&name);
+        self.state.training.problem = None;
+        self.start("Gather the videos", Task::Gather, move |_| {
+            gather_corpus(&videos, &name, &folder)?;
+            Ok(Outcome::Gathered(folder))
+        });
+    }
+
+    /// Looks for runs that can be resumed, after `discarded` was removed.
+    pub(in crate::app) fn start_listing_runs(&mut self, discarded: Option<&str>) {
+        let packs = self.state.folders.packs();
+        let discarded = discarded.map(|name| packs.join(name));
+        self.start("Look for paused training", Task::Runs, move |_| {
+            if let Some(folder) = discarded {
+                discard(&folder)?;
+            }
+            Ok(Outcome::Runs(unfinished(&packs)))
+        });
+    }
+
     pub(in crate::app) fn start_training(&mut self) {
-        let Some(engine) = self.state.engine.ready().cloned() else {
-            return;
-        };
         let window = &self.state.window;
         let name = free_name(&self.state.folders.packs(), window.pack_name.trim());
         let mut request = FineTuneRequest::new(
@@ -50,6 +71,14 @@ impl App {
         request.scope = window.scope;
         request.epochs = window.epochs;
         request.seed = window.seed;
+        self.run_training(name, request);
+    }
+
+    /// Starts a run, or goes on with one.
+    pub(in crate::app) fn run_training(&mut self, name: String, request: FineTuneRequest) {
+        let Some(engine) = self.state.engine.ready().cloned() else {
+            return;
+        };
         // A slow window misses a point of the curve, never the run.
         let (send, receive) = bounded(4096);
         self.epochs = Some(receive);
@@ -63,6 +92,8 @@ impl App {
         });
         let training = &mut self.state.training;
         training.job = Some(id);
+        training.ending = Ending::Pause;
+        training.unfinished.retain(|run| run.name != name);
         training.curve.clear();
         training.report = None;
         training.problem = None;

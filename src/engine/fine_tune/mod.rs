@@ -2,6 +2,7 @@
 
 mod request;
 mod system;
+mod unfinished;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -16,6 +17,7 @@ use crate::training::{Epoch, Run, checkpoint_path, train};
 
 pub use request::{EpochReport, FineTuneReport, FineTuneRequest, Method, Scope, Start};
 use system::System;
+pub use unfinished::{Unfinished, discard, unfinished};
 
 /// Trains and writes a pack; networks that do not learn are copied from the pack in use. `on_epoch` sees each finished
 /// epoch, the state before training first, for live curves. The run's config, curves and checkpoint lie in `out/run`.
@@ -38,6 +40,7 @@ pub fn fine_tune(
     let corpus = inspect(&request.corpus, &monitor.part(0.0, 0.1))?;
     let system = System::new(engine, request, &without, &corpus)?;
     let config = system.training(&without);
+    unfinished::remember(request)?;
     let built = system.build(&corpus, &monitor.part(0.1, 0.6))?;
     let (used, held_out, pairing) = (built.shapes.len(), built.held_out, built.pairing);
     let sampler = Sampler::new(built.shapes, config.modality_dropout, config.seed);

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::engine::corpus::CUTS;
 use crate::error::{Error, ErrorKind, Result};
 use crate::networks::mrcmv::Norm;
 use crate::retrieval::Recall;
@@ -109,7 +110,7 @@ impl FromStr for Start {
 }
 
 /// What to train. [`FineTuneRequest::new`] has the defaults.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FineTuneRequest {
     /// The corpus folder.
     pub corpus: PathBuf,
@@ -157,7 +158,7 @@ impl FineTuneRequest {
             resume: false,
             start: Start::default(),
             norm: None,
-            cuts: 4,
+            cuts: CUTS,
             patience: None,
             training: None,
         }

@@ -196,17 +196,28 @@ impl Pack {
         Ok(())
     }
 
-    /// Identity of everything that makes a BGM embedding: sha256 over the config and checksum of `vggish_bgm` and
-    /// of the network called as the method. The library stores embeddings under it.
+    /// Identity of everything that makes a BGM embedding: half of a sha256 over config and checksum of `vggish_bgm`,
+    /// which is [`Pack::listening_id`], then half of one over those of the network called as the method. The library
+    /// stores embeddings under it.
     pub fn embedding_id(&self) -> String {
-        let mut hash = Sha256::new();
-        for network in ["vggish_bgm", &self.manifest.method] {
-            if let Some(entry) = self.manifest.networks.get(network) {
-                let text = format!("{network}\n{}\n{}\n", canonical(&entry.config), entry.sha256);
-                hash.update(text.as_bytes());
-            }
-        }
-        hex(&hash.finalize())
+        format!("{}{}", self.listening_id(), self.half_id(&self.manifest.method))
+    }
+
+    /// Identity of what hears BGM. Where it is the same, embeddings are made anew from the rows that are kept, without
+    /// listening again.
+    pub fn listening_id(&self) -> String {
+        self.half_id("vggish_bgm")
+    }
+
+    fn half_id(&self, network: &str) -> String {
+        let text = self
+            .manifest
+            .networks
+            .get(network)
+            .map(|entry| format!("{network}\n{}\n{}\n", canonical(&entry.config), entry.sha256));
+        let mut id = sha256_of(text.unwrap_or_default().as_bytes());
+        id.truncate(32);
+        id
     }
 
     /// The parsed config of `network`.

@@ -1,0 +1,91 @@
+//! Runs that were paused or interrupted, found again by what lies in their folders.
+
+use std::path::Path;
+
+use super::RUN_FOLDER;
+use super::request::FineTuneRequest;
+use crate::error::{Error, Result};
+use crate::files::atomic_write;
+
+/// What a run was asked, beside its checkpoint.
+const REQUEST_FILE: &str = "request.json";
+
+/// A run that can be resumed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Unfinished {
+    /// The folder's name, which the pack will have.
+    pub name: String,
+    /// What was asked, ready to be asked again.
+    pub request: FineTuneRequest,
+}
+
+/// Keeps what is asked in the run's folder.
+pub(super) fn remember(request: &FineTuneRequest) -> Result<()> {
+    let folder = request.out.join(RUN_FOLDER);
+    std::fs::create_dir_all(&folder).map_err(|source| Error::io(&folder, "create", source))?;
+    let text = serde_json::to_vec_pretty(request).map_err(|source| {
+        Error::input(
+            &request.corpus,
+            "is not plain text and cannot be remembered; rename the folder",
+        )
+        .with_source(source)
+    })?;
+    atomic_write(&folder.join(REQUEST_FILE), &text)
+}
+
+/// The runs below `packs` that made no pack yet, by name. What cannot be read is passed over.
+pub fn unfinished(packs: &Path) -> Vec<Unfinished> {
+    let entries = std::fs::read_dir(packs).into_iter().flatten().flatten();
+    let mut found: Vec<Unfinished> = entries
+        .filter(|entry| !entry.path().join("pack.json").exists())
+        .filter_map(|entry| {
+            let text = std::fs::read(entry.path().join(RUN_FOLDER).join(REQUEST_FILE)).ok()?;
+            let request: FineTuneRequest = serde_json::from_slice(&text).ok()?;
+            Some(Unfinished {
+                name: entry.file_name().into_string().ok()?,
+                request: FineTuneRequest {
+                    resume: true,
+                    ..request
+                },
+            })
+        })
+        .collect();
+    found.sort_by(|a, b| a.name.cmp(&b.name));
+    found
+}
+
+/// Removes the folder of a run, and the pack that it made if any.
+///
+/// # Errors
+/// When no run lies in `out`, or it cannot be removed.
+pub fn discard(out: &Path) -> Result<()> {
+    if !out.join(RUN_FOLDER).is_dir() {
+        return Err(Error::input(
+            out,
+            "holds no run of training, so it is not removed; give the folder of one",
+        ));
+    }
+    std::fs::remove_dir_all(out).map_err(|source| Error::io(out, "remove", source))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_paused_run_is_found_again_until_it_is_discarded() -> Result<()> {
+        let packs = tempfile::tempdir().expect("temporary folder");
+        let out = packs.path().join("mine");
+        remember(&FineTuneRequest::new(Path::new("corpus"), &out))?;
+        std::fs::create_dir(packs.path().join("other")).expect("folder");
+        let found = unfinished(packs.path());
+        assert_eq!(found.len(), 1);
+        assert!(found[0].name == "mine" && found[0].request.resume && found[0].request.out == out);
+        assert!(discard(&packs.path().join("other")).is_err());
+        std::fs::write(out.join("pack.json"), "{}").expect("write");
+        assert!(unfinished(packs.path()).is_empty(), "finished");
+        discard(&out)?;
+        assert!(!out.exists());
+        Ok(())
+    }
+}
