@@ -145,7 +145,7 @@ impl Learner for CmmrStreams {
     }
 }
 
-/// CBVMR over cached features; a sound is its music statistics [music_dim].
+/// CBVMR over cached features; a sound is its music statistics, `[music_dim]`.
 #[derive(Debug)]
 pub struct CbvmrSides {
     network: Cbvmr,
