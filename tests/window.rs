@@ -384,8 +384,16 @@ fn the_whole_main_job() {
     window.run_steps(2);
     click(&mut window, "Export");
     until(&mut window, "the export is done", |window| {
-        shows(window, "Exported ")
+        shows(window, "Exported mix.webm")
     });
+    assert!(
+        shows(&window, "LUFS, picture copied unchanged"),
+        "{:?}",
+        labels(&window)
+    );
+    window.run_steps(6);
+    click(&mut window, "Done");
+    assert!(!shows(&window, "Exported mix.webm"));
     let info = undertone::media::probe(&out).expect("a readable file");
     assert_eq!((info.video.len(), info.audio.len()), (1, 1));
     assert!((info.duration_s - 40.0).abs() < 0.5, "{}", info.duration_s);

@@ -8,7 +8,7 @@ use super::App;
 use super::command::Command;
 use super::notes::NoteKind;
 use super::picture::image_of;
-use super::session::{Asking, ClipSound, Ending, EngineState, JobLine, file_name};
+use super::session::{Asking, ClipSound, Ending, EngineState, JobLine, export_words, file_name};
 use super::work::{CacheWork, Opened, Outcome, Separated, Task};
 use crate::engine::export::ExportReport;
 use crate::engine::index::IndexReport;
@@ -174,7 +174,7 @@ impl App {
                     self.state.notes.add(NoteKind::Good, text, None);
                 }
             }
-            Outcome::Exported(report) => self.exported(&report),
+            Outcome::Exported(report) => self.exported(report),
             Outcome::Chosen(purpose, paths) => {
                 if !paths.is_empty() {
                     self.apply(Command::Chosen(purpose, paths));
@@ -337,22 +337,15 @@ impl App {
         }
     }
 
-    fn exported(&mut self, report: &ExportReport) {
-        self.state.export = None;
-        let loudness = report
-            .loudness_lufs
-            .map(|lufs| format!(" at {} LUFS", crate::words::decibels(lufs)))
-            .unwrap_or_default();
-        let picture = match report.picture.as_str() {
-            "copied" => ", picture copied unchanged",
-            "encoded" => ", picture encoded anew because this container cannot hold the original",
-            _ => "",
-        };
-        self.state.notes.add(
-            NoteKind::Good,
-            format!("Exported {}{loudness}{picture}", report.out.display()),
-            None,
-        );
+    /// The dialog that waited tells; without one, a note.
+    fn exported(&mut self, report: ExportReport) {
+        if let Some(dialog) = &mut self.state.export {
+            dialog.job = None;
+            dialog.done = Some(report);
+        } else {
+            let text = format!("Exported {}: {}", report.out.display(), export_words(&report));
+            self.state.notes.add(NoteKind::Good, text, None);
+        }
     }
 
     fn failed(&mut self, task: Task, error: &Error) {

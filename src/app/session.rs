@@ -25,7 +25,7 @@ use crate::project::History;
 use crate::settings::{Folders, Settings};
 
 pub(super) use clip::{Clip, ClipSound, Lane, Transport};
-pub(super) use dialogs::{ExportDialog, JobLine, PaletteState, PathPrompt, PathPurpose};
+pub(super) use dialogs::{ExportDialog, JobLine, PaletteState, PathPrompt, PathPurpose, export_words};
 pub(super) use music::{Asking, Candidate, LibraryView, Suggestions};
 pub(super) use view::View;
 

@@ -2,14 +2,15 @@
 
 use std::path::Path;
 
-use eframe::egui::{Align, Context, Id, Key, Layout, Modal, RichText, TextEdit, Ui, vec2};
+use eframe::egui::{Align, Context, Id, Key, Label, Layout, Modal, RichText, TextEdit, Ui, vec2};
 
 use super::player::{ducking_word, loudness_targets};
 use super::{Commands, status};
 use crate::app::command::Command;
-use crate::app::session::{ExportDialog, Lane, State, file_name};
+use crate::app::session::{ExportDialog, Lane, State, export_words, file_name};
 use crate::app::theme;
 use crate::app::widgets::choice::drop_down;
+use crate::engine::export::ExportReport;
 use crate::mix::DuckingPreset;
 use crate::words;
 
@@ -28,6 +29,9 @@ pub(super) fn export_window(ctx: &Context, state: &State, commands: &mut Command
 fn dialog_ui(ui: &mut Ui, dialog: &ExportDialog, state: &State, commands: &mut Commands) {
     let tokens = theme::tokens(ui);
     ui.set_width(520.0);
+    if let Some(report) = &dialog.done {
+        return done_ui(ui, report, commands);
+    }
     ui.label(RichText::new("Export the mix").font(theme::heading()));
     if let Some(candidate) = state.candidate() {
         let in_point_s = candidate.in_point_s.max(0.0);
@@ -71,6 +75,31 @@ fn dialog_ui(ui: &mut Ui, dialog: &ExportDialog, state: &State, commands: &mut C
             }
         });
     }
+}
+
+/// The file is there: where, and what it is.
+fn done_ui(ui: &mut Ui, report: &ExportReport, commands: &mut Commands) {
+    let tokens = theme::tokens(ui);
+    ui.label(RichText::new(format!("Exported {}", file_name(&report.out))).font(theme::heading()));
+    ui.label(RichText::new(export_words(report)).color(tokens.muted));
+    let path = report.out.display().to_string();
+    ui.add(
+        Label::new(theme::small_text(&path).color(tokens.dim))
+            .selectable(true)
+            .wrap(),
+    );
+    ui.add_space(8.0);
+    ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+        let close = ui.add(theme::primary_button(tokens, "Done"));
+        let enter =
+            ui.input(|input| input.key_pressed(Key::Enter)) && !ui.ctx().memory(|m| m.focused().is_some());
+        if close.clicked() || enter {
+            commands.push(Command::CloseExport);
+        }
+        if ui.button("Copy the path").clicked() {
+            ui.ctx().copy_text(path);
+        }
+    });
 }
 
 fn form_ui(ui: &mut Ui, dialog: &ExportDialog, state: &State, commands: &mut Commands) {

@@ -298,6 +298,7 @@ fn menu_ui(ui: &mut Ui, track: &Track, commands: &mut Commands) {
 fn empty_ui(ui: &mut Ui, state: &State, commands: &mut Commands) {
     let tokens = theme::tokens(ui);
     egui::Frame::new().inner_margin(egui::Margin::symmetric(24, 40)).show(ui, |ui| {
+        ui.spacing_mut().item_spacing.y = 8.0;
         ui.vertical_centered(|ui| {
             let library = &state.library;
             if let Some(problem) = &library.problem {

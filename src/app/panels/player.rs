@@ -62,10 +62,15 @@ fn clip_ui(ui: &mut Ui, stage: Rect, clip: &Clip, state: &State, commands: &mut 
     }
     caption(ui, stage, clip);
     if state.transport.playing && state.transport.rate != 1.0 {
-        let speed = format!("{}×", state.transport.rate);
-        let at = stage.right_top() + vec2(-12.0, 12.0);
-        ui.painter()
-            .text(at, Align2::RIGHT_TOP, speed, theme::strong(), theme::ON_STAGE);
+        let rate = state.transport.rate;
+        let backward = if rate < 0.0 { "−" } else { "" };
+        let galley = ui.painter().layout_no_wrap(
+            format!("{backward}{}×", rate.abs()),
+            theme::strong(),
+            theme::ON_STAGE,
+        );
+        let at = stage.right_top() + vec2(-14.0 - galley.size().x, 10.0);
+        on_stage(ui.painter(), at, galley);
     }
 }
 
@@ -85,7 +90,11 @@ fn caption(ui: &Ui, stage: Rect, clip: &Clip) {
     }
     let painter = ui.painter().with_clip_rect(stage);
     let galley = painter.layout_no_wrap(text, theme::small(), theme::ON_STAGE);
-    let at = stage.left_top() + vec2(12.0, 10.0);
+    on_stage(&painter, stage.left_top() + vec2(12.0, 10.0), galley);
+}
+
+/// Words over the picture, readable whatever it shows.
+fn on_stage(painter: &egui::Painter, at: egui::Pos2, galley: std::sync::Arc<egui::Galley>) {
     let ground = Rect::from_min_size(at, galley.size()).expand2(vec2(6.0, 3.0));
     painter.rect_filled(ground, 4.0, theme::STAGE.gamma_multiply(0.6));
     painter.galley(at, galley, theme::ON_STAGE);

@@ -1,6 +1,7 @@
 //! What stands over the window: dialogs, the palette, the list of jobs.
 
 use crate::app::command::Command;
+use crate::engine::export::ExportReport;
 use crate::jobs::{JobId, JobState, JobStatus};
 
 /// What a path that the user gives is for.
@@ -36,6 +37,8 @@ pub(in crate::app) struct ExportDialog {
     pub confirm: bool,
     pub job: Option<JobId>,
     pub problem: Option<String>,
+    /// The file was written: what came of it.
+    pub done: Option<ExportReport>,
 }
 
 /// The path field that stands in for a file dialog.
@@ -75,4 +78,18 @@ impl JobLine {
     pub(in crate::app) fn is_listed(&self) -> bool {
         !self.quiet || matches!(self.status.state, JobState::Failed(_))
     }
+}
+
+/// What an export made, in words: "0:40 at −14 LUFS, picture copied unchanged".
+pub(in crate::app) fn export_words(report: &ExportReport) -> String {
+    let loudness = report
+        .loudness_lufs
+        .map(|lufs| format!(" at {} LUFS", crate::words::decibels(lufs)))
+        .unwrap_or_default();
+    let picture = match report.picture.as_str() {
+        "copied" => ", picture copied unchanged",
+        "encoded" => ", picture encoded anew because this container cannot hold the original",
+        _ => "",
+    };
+    format!("{}{loudness}{picture}", crate::words::clock(report.duration_s))
 }

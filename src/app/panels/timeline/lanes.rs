@@ -10,7 +10,7 @@ use crate::app::theme::{self, Tokens};
 use crate::app::widgets::icon::letter_switch;
 use crate::app::widgets::{level_meter, waveform};
 use crate::library::TrackId;
-use crate::mix::DuckingCurve;
+use crate::mix::{DuckingCurve, Solo};
 
 /// Depth that the ducking curve shows, dB.
 const DUCK_DB: f32 = 18.0;
@@ -126,11 +126,13 @@ pub(super) fn lane_content(
 ) {
     let tokens = theme::tokens(ui);
     let mix = &state.history.edit().mix;
-    let silent = match lane {
-        Lane::Voice => mix.voice_muted,
-        Lane::Original => mix.original_muted,
-        Lane::Candidate => mix.candidate_muted,
-    } || (state.solo != crate::mix::Solo::None && state.solo != lane.solo());
+    // As the mix has it: what is solo is heard though it be muted.
+    let silent = match (state.solo, lane) {
+        (Solo::None, Lane::Voice) => mix.voice_muted,
+        (Solo::None, Lane::Original) => mix.original_muted,
+        (Solo::None, Lane::Candidate) => mix.candidate_muted,
+        (solo, lane) => solo != lane.solo(),
+    };
     let colour = lane_colour(lane, tokens).gamma_multiply(if silent { 0.4 } else { 1.0 });
     let say = |text: &str, colour: Color32| {
         let painter = ui.painter().with_clip_rect(rect.intersect(ui.clip_rect()));
