@@ -1,4 +1,5 @@
-//! How long a key press takes to be heard, and how long a frame takes to be drawn, with a library of 10,000 tracks open.
+//! How long a key press takes to be heard, a frame to be drawn and a moved balance to be answered, with a library of 10,000
+//! tracks of four windows each.
 //!
 //! `cargo bench --bench window`. Prints and judges nothing: figures depend on the machine. A key press falls at a
 //! random moment between two frames of 60 a second, as in a real window; the sound counts as heard when the first block of
@@ -19,8 +20,11 @@ use egui_kittest::kittest::{NodeT, Queryable};
 
 use undertone::app::{App, Choices, Launch, Sound};
 use undertone::device::DeviceChoice;
+use undertone::engine::embed::VoiceSource;
+use undertone::engine::suggest::{SuggestRequest, suggest};
 use undertone::engine::{Engine, EngineOptions, program_folder};
 use undertone::error::{Error, Result};
+use undertone::jobs::Monitor;
 use undertone::library::{Library, StoredWindow, Track, TrackId, TrackRecord};
 use undertone::media::{AudioFormat, WavWriter};
 use undertone::settings::Folders;
@@ -44,11 +48,13 @@ fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
     println!("making a library of {TRACKS} tracks");
     make_library(&folders, home.path())?;
 
-    let heard = Heard::default();
-    let listener = Arc::clone(&heard);
     let clip = program_folder("assets")
         .map(|assets| assets.join("demo").join("arena_clip.webm"))
         .ok_or("the demo did not come with this program")?;
+    balances(&folders, &clip)?;
+
+    let heard = Heard::default();
+    let listener = Arc::clone(&heard);
     let launch = Launch {
         folders,
         media: Some(clip),
@@ -84,6 +90,41 @@ fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
     );
     switches(&mut window, &heard, "a switch to a neighbour, five a second", 200);
     Ok(())
+}
+
+/// How long an answer takes: the first, another balance, and the first after a new start.
+fn balances(folders: &Folders, clip: &Path) -> Result<()> {
+    let ask = |engine: &Engine, balance: f64| {
+        let request = SuggestRequest {
+            media: clip.to_owned(),
+            top: 10,
+            start_s: 0.0,
+            voice: VoiceSource::Separated,
+            balance,
+            tags: Vec::new(),
+            text: None,
+        };
+        let began = Instant::now();
+        suggest(engine, &request, &Monitor::silent()).map(|_| began.elapsed())
+    };
+    let engine = open_engine(folders)?;
+    report("the first answer for a clip", vec![ask(&engine, 0.0)?]);
+    let others: Result<Vec<Duration>> = (1..=40).map(|at| ask(&engine, f64::from(at) / 50.0)).collect();
+    report("the answer for another balance", others?);
+    report(
+        "the first answer of another start",
+        vec![ask(&open_engine(folders)?, 0.3)?],
+    );
+    Ok(())
+}
+
+fn open_engine(folders: &Folders) -> Result<Engine> {
+    Engine::open(EngineOptions {
+        device: DeviceChoice::Cpu,
+        pack: "compact".to_owned(),
+        library: None,
+        folders: folders.clone(),
+    })
 }
 
 /// CPU time of a frame while the clip plays.
@@ -225,12 +266,7 @@ fn until(window: &mut Window, done: impl Fn(&Window) -> bool) -> std::result::Re
 
 /// Tones under ten thousand names, embedded at random.
 fn make_library(folders: &Folders, home: &Path) -> Result<()> {
-    let engine = Engine::open(EngineOptions {
-        device: DeviceChoice::Cpu,
-        pack: "compact".to_owned(),
-        library: None,
-        folders: folders.clone(),
-    })?;
+    let engine = open_engine(folders)?;
     let width = engine.mrcmv()?.config().d_e;
     let music = home.join("music");
     Folders::ensure(&music)?;

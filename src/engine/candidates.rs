@@ -38,6 +38,9 @@ impl Filter {
     }
 
     fn passes(&self, track: &Track) -> bool {
+        if self.tags.is_empty() && self.words.is_empty() {
+            return true;
+        }
         let tags: HashSet<String> = track.tags.iter().map(|tag| tag.to_lowercase()).collect();
         let mut text = track.title.to_lowercase();
         for part in track
