@@ -30,8 +30,10 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 TARGET = ROOT / "target" / "bench"
 
-# max|a - b| / max|b| of every output.
+# max|a - b| / max|b| of every output. A gradient that has come back through fifty layers is looser in f32: a ReLU whose
+# input is zero but for rounding passes it here and stops it there.
 TOLERANCE = 1e-4
+TOLERANCES = {"train-slowfast": 1e-2}
 
 # What, the case by name, and who runs it besides Undertone.
 CASES = [
@@ -56,7 +58,7 @@ CASES = [
 
 PIP = ["torch", "torchvision", "numpy", "onnx", "onnxruntime", "safetensors"]
 PIP_ALONE = ["pytorchvideo==0.1.5", "torchvggish==0.2", "fvcore", "iopath"]
-PIP_HELP = ["portalocker", "tqdm", "yacs", "pyyaml", "tabulate", "termcolor", "parameterized"]
+PIP_HELP = ["portalocker", "tqdm", "yacs", "pyyaml", "tabulate", "termcolor", "parameterized", "soundfile"]
 PIP_TENSORFLOW = ["tensorflow-cpu==2.15.*", "numpy<2", "norbert"]
 PIP_TENSORFLOW_ALONE = ["spleeter==2.4.2"]
 
@@ -105,6 +107,10 @@ def build():
     lines = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()
     made = [json.loads(line) for line in lines if line.startswith("{")]
     return [one["executable"] for one in made if one.get("target", {}).get("name") == "ours" and one.get("executable")][-1]
+
+
+class Disagreement(Exception):
+    """Two workers gave different outputs; their times mean nothing."""
 
 
 class Worker:
@@ -218,8 +224,8 @@ def measure(name, case, commands, python, options):
         for worker in workers[1:]:
             error = difference(python, ours.outputs(), worker.outputs())
             row["workers"].setdefault(worker.engine, {})["difference"] = error
-            if not error <= TOLERANCE:
-                raise SystemExit(f"{case}: {worker.engine} and undertone differ by {error:.1e}")
+            if not error <= TOLERANCES.get(case, TOLERANCE):
+                raise Disagreement(f"{case}: {worker.engine} and undertone differ by {error:.1e}")
         for _ in range(options.rounds):
             for worker in workers:
                 worker.run()
@@ -237,18 +243,21 @@ def measure(name, case, commands, python, options):
 
 def table(rows):
     print()
-    print(f"{'work':44} {'who':11} {'median ms':>10} {'least ms':>10} {'cpu ms':>10} {'MiB':>7} {'ratio':>6}")
+    print(f"{'work':44} {'who':11} {'median ms':>10} {'least ms':>10} {'cpu ms':>10} {'MiB':>7} {'ratio':>6} {'cpu':>6}")
     for row in rows:
-        own = row["workers"]["undertone"]["median_ms"]
+        own = row["workers"]["undertone"]
         for engine in sorted(row["workers"], key=lambda engine: engine != "undertone"):
             figures = row["workers"][engine]
-            ratio = "" if engine == "undertone" else f"{figures['median_ms'] / own:.2f}"
+            ratios = []
+            for figure in ("median_ms", "processor_median_ms"):
+                known = engine != "undertone" and figure in own and figure in figures
+                ratios.append(f"{figures[figure] / own[figure]:.2f}" if known else "")
             print(
                 f"{row['name'] if engine == 'undertone' else '':44} {engine:11} {figures['median_ms']:10.2f} "
                 f"{figures['least_ms']:10.2f} {figures.get('processor_median_ms', float('nan')):10.2f} "
-                f"{figures['memory_mib'] or 0:7.0f} {ratio:>6}"
+                f"{figures['memory_mib'] or 0:7.0f} {ratios[0]:>6} {ratios[1]:>6}"
             )
-    print("\nratio: how many times as long as Undertone, by the medians")
+    print("\nratio, cpu: how many times as long as Undertone by the clock, and by processor time of all threads (medians)")
 
 
 def main():
@@ -264,7 +273,7 @@ def main():
     pythons = interpreters({engine for _, _, engines in cases for engine in engines})
     peers = str(Path(__file__).with_name("peers.py"))
     started = time.strftime("%Y-%m-%dT%H:%M:%S%z")
-    rows = []
+    rows, failed = [], False
     for name, case, engines in cases:
         say(f"{name}")
         commands = [("undertone", [ours])]
@@ -274,12 +283,19 @@ def main():
             elif pythons.get(engine):
                 commands.append((engine, [pythons[engine], peers]))
         load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
-        row = measure(name, case, commands, next(filter(None, pythons.values()), None), options)
+        try:
+            row = measure(name, case, commands, next(filter(None, pythons.values()), None), options)
+        except Disagreement as error:
+            say(f"  not measured: {error}")
+            failed = True
+            continue
         rows.append(row | {"load_before": load})
     machine = {"processors": os.cpu_count(), "machine": platform.machine(), "system": platform.platform()}
     options.json.write_text(json.dumps({"started": started, "rounds": options.rounds, "threads": options.threads, "machine": machine, "rows": rows}, indent=1))
     table(rows)
     print(f"{options.threads} threads on {os.cpu_count()} processors; all figures and the load before each row in {options.json}")
+    if failed:
+        raise SystemExit(1)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,8 @@
 //!   planes less than 16 wide to at least 256 channels: [`product`].
 //! - All others, and all with few output channels: [`direct`].
 //!
+//! README.md beside this file has the figures behind these rules, and what was tried and lost.
+//!
 //! Training goes the same ways ([`trained`]): the gradient of an input is a convolution again ([`backward`]).
 
 mod axis;
