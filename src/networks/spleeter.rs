@@ -344,3 +344,77 @@ impl Deconv {
         self.0.forward(x)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use candle_core::{DType, Device};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn noise(shape: &[usize]) -> Tensor {
+        Tensor::rand(-1_f32, 1.0, shape, &Device::Cpu).expect("a tensor")
+    }
+
+    /// TensorFlow's definition: input i adds its products to outputs 2 i - 1 to 2 i + 3 that exist.
+    fn scattered(x: &Tensor, kernel: &Tensor, bias: &[f32]) -> Vec<f32> {
+        let (inputs, height, width) = x.dims3().expect("three axes");
+        let outputs = bias.len();
+        let x = x.to_vec3::<f32>().expect("values");
+        let kernel: Vec<f32> = kernel
+            .flatten_all()
+            .and_then(|flat| flat.to_vec1())
+            .expect("values");
+        let mut y: Vec<f32> = bias
+            .iter()
+            .flat_map(|&bias| vec![bias; 4 * height * width])
+            .collect();
+        let each = |n: usize| 0..n;
+        for (row, column, tap_row, tap_column) in each(height).flat_map(|row| {
+            each(width).flat_map(move |column| {
+                each(5).flat_map(move |down| each(5).map(move |right| (row, column, down, right)))
+            })
+        }) {
+            let place = |at: usize, tap: usize, size: usize| {
+                (2 * at + tap).checked_sub(1).filter(|&place| place < 2 * size)
+            };
+            let (Some(down), Some(right)) = (place(row, tap_row, height), place(column, tap_column, width))
+            else {
+                continue;
+            };
+            for output in 0..outputs {
+                for input in 0..inputs {
+                    let weight = kernel[((tap_row * 5 + tap_column) * outputs + output) * inputs + input];
+                    y[(output * 2 * height + down) * 2 * width + right] += x[input][row][column] * weight;
+                }
+            }
+        }
+        y
+    }
+
+    proptest! {
+        #[test]
+        fn a_step_up_is_a_transposed_convolution(
+            (inputs, outputs) in (1_usize..5, 1_usize..5),
+            (height, width) in (1_usize..9, 1_usize..9),
+        ) {
+            let (kernel, bias) = (noise(&[5, 5, outputs, inputs]), noise(&[outputs]));
+            let x = noise(&[1, inputs, height, width]);
+            let named = HashMap::from([
+                ("conv2d_transpose.kernel".to_owned(), kernel.clone()),
+                ("conv2d_transpose.bias".to_owned(), bias.clone()),
+            ]);
+            let vb = VarBuilder::from_tensors(named, DType::F32, &Device::Cpu);
+            let deconv = Deconv::new(0, inputs, outputs, Activations::Elu, &vb).expect("a layer");
+            let y = interlocked(&deconv.phases(&x).expect("phases")).expect("an image");
+            let y: Vec<f32> = y.flatten_all().and_then(|flat| flat.to_vec1()).expect("values");
+            let bias = bias.to_vec1::<f32>().expect("values");
+            let expected = scattered(&x.squeeze(0).expect("one image"), &kernel, &bias);
+            for (ours, expected) in y.iter().zip(&expected) {
+                prop_assert!((ours - expected).abs() < 1e-4);
+            }
+        }
+    }
+}

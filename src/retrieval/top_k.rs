@@ -4,6 +4,8 @@ use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
 use rayon::prelude::*;
+use rten_simd::ops::{BitOps, NumOps};
+use rten_simd::{Isa, SimdOp};
 use serde::{Deserialize, Serialize};
 
 /// How a query and a candidate are compared.
@@ -29,10 +31,6 @@ pub struct Hit {
 /// the whole.
 const BLOCK_ROWS: usize = 1024;
 
-/// Partial sums kept side by side, so that the compiler uses vector registers and no addition waits for the one
-/// before.
-const LANES: usize = 16;
-
 /// The `k` best rows of `table` (`rows x dim`, row-major) for `query` (`dim`), best first; ties by row.
 /// Rows for which `keep` is false are passed over; a NaN score ranks last. One pass at memory speed.
 pub fn top_k(
@@ -50,7 +48,14 @@ pub fn top_k(
         table.len().is_multiple_of(dim),
         "the table has rows of another length"
     );
-    let query_norm = dot_and_norm(query, query).1.sqrt();
+    let query_norm = Sums {
+        query,
+        row: query,
+        metric: Metric::Cosine,
+    }
+    .dispatch()
+    .1
+    .sqrt();
     let mut best = table
         .par_chunks(BLOCK_ROWS * dim)
         .enumerate()
@@ -58,12 +63,15 @@ pub fn top_k(
             for (i, candidate) in rows.chunks_exact(dim).enumerate() {
                 let row = block * BLOCK_ROWS + i;
                 if keep(row) {
+                    let (sum, squares) = Sums {
+                        query,
+                        row: candidate,
+                        metric,
+                    }
+                    .dispatch();
                     let score = match metric {
-                        Metric::Cosine => {
-                            let (dot, norm) = dot_and_norm(query, candidate);
-                            dot / (query_norm * norm.sqrt())
-                        }
-                        Metric::L2 => -squared_distance(query, candidate).sqrt(),
+                        Metric::Cosine => sum / (query_norm * squares.sqrt()),
+                        Metric::L2 => -sum.sqrt(),
                     };
                     offer(&mut heap, Ranked(Hit { row, score }), k);
                 }
@@ -120,40 +128,56 @@ impl PartialEq for Ranked {
 
 impl Eq for Ranked {}
 
-/// `a . b` and `b . b`, reading `b` once.
-fn dot_and_norm(a: &[f32], b: &[f32]) -> (f32, f32) {
-    let (a_blocks, a_rest) = a.as_chunks::<LANES>();
-    let (b_blocks, b_rest) = b.as_chunks::<LANES>();
-    let mut dots = [0.0_f32; LANES];
-    let mut norms = [0.0_f32; LANES];
-    for (a, b) in a_blocks.iter().zip(b_blocks) {
-        for lane in 0..LANES {
-            dots[lane] += a[lane] * b[lane];
-            norms[lane] += b[lane] * b[lane];
-        }
-    }
-    for (lane, (a, b)) in a_rest.iter().zip(b_rest).enumerate() {
-        dots[lane] += a * b;
-        norms[lane] += b * b;
-    }
-    (dots.iter().sum(), norms.iter().sum())
+/// What a row is scored by, reading it once: `query . row` and `row . row`, or `|query - row|^2` and nothing. Compiled for
+/// each instruction set, because the one that all processors have keeps less than half of the memory's speed.
+struct Sums<'a> {
+    query: &'a [f32],
+    row: &'a [f32],
+    metric: Metric,
 }
 
-/// `|a - b|^2`.
-fn squared_distance(a: &[f32], b: &[f32]) -> f32 {
-    let (a_blocks, a_rest) = a.as_chunks::<LANES>();
-    let (b_blocks, b_rest) = b.as_chunks::<LANES>();
-    let mut sums = [0.0_f32; LANES];
-    for (a, b) in a_blocks.iter().zip(b_blocks) {
-        for lane in 0..LANES {
-            let difference = a[lane] - b[lane];
-            sums[lane] += difference * difference;
+/// Partial sums kept side by side, so that no addition waits for the one before.
+const VECTORS: usize = 4;
+
+impl SimdOp for Sums<'_> {
+    type Output = (f32, f32);
+
+    #[inline(always)]
+    fn eval<I: Isa>(self, isa: I) -> (f32, f32) {
+        let ops = isa.f32();
+        let wide = VECTORS * ops.len();
+        let cosine = self.metric == Metric::Cosine;
+        let (mut sums, mut squares) = ([ops.zero(); VECTORS], [ops.zero(); VECTORS]);
+        let (queries, rows) = (self.query.chunks_exact(wide), self.row.chunks_exact(wide));
+        let rest = queries.remainder().iter().zip(rows.remainder());
+        for (query, row) in queries.zip(rows) {
+            let query: [I::F32; VECTORS] = ops.load_many(query);
+            let row: [I::F32; VECTORS] = ops.load_many(row);
+            for i in 0..VECTORS {
+                if cosine {
+                    sums[i] = ops.mul_add(query[i], row[i], sums[i]);
+                    squares[i] = ops.mul_add(row[i], row[i], squares[i]);
+                } else {
+                    let difference = ops.sub(query[i], row[i]);
+                    sums[i] = ops.mul_add(difference, difference, sums[i]);
+                }
+            }
         }
+        let (mut sum, mut square) = (0.0, 0.0);
+        for i in 0..VECTORS {
+            sum += ops.sum(sums[i]);
+            square += ops.sum(squares[i]);
+        }
+        for (&query, &row) in rest {
+            if cosine {
+                sum += query * row;
+                square += row * row;
+            } else {
+                sum += (query - row) * (query - row);
+            }
+        }
+        (sum, square)
     }
-    for (lane, (a, b)) in a_rest.iter().zip(b_rest).enumerate() {
-        sums[lane] += (a - b) * (a - b);
-    }
-    sums.iter().sum()
 }
 
 #[cfg(test)]

@@ -3,7 +3,8 @@
 use crate::error::{Error, Result};
 
 /// Kernel, stride, dilation and zero padding along time, height and width; a 2-D convolution is one with a single
-/// time step. Stride and dilation are the same along height and width, as in every network here.
+/// time step. Stride and dilation are the same along height and width, as in every network here, and none has groups:
+/// each output channel sees all input channels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Geometry {
     pub(super) kernel: [usize; 3],
