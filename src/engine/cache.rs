@@ -51,15 +51,22 @@ fn open_used(folder: &Path) -> std::io::Result<File> {
 /// Keeps stems from being taken away while it lives.
 #[derive(Debug)]
 pub struct Lease {
-    /// Its shared lock ends with it.
-    _used: File,
+    /// Carries the shared lock.
+    used: File,
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        // Said outright: a program that was being started at this moment holds the same file open.
+        let _ = self.used.unlock();
+    }
 }
 
 /// Keeps `stems` from being taken away; `None` where the file system knows no locks.
 pub fn hold(stems: &StemFiles) -> Option<Lease> {
     let used = open_used(stems.voice.parent()?).ok()?;
     used.lock_shared().ok()?;
-    Some(Lease { _used: used })
+    Some(Lease { used })
 }
 
 /// What was taken away, and what is left.
