@@ -49,7 +49,7 @@ fn sources() -> Vec<Source> {
             let path = entry.expect("an entry").path();
             if path.is_dir() {
                 folders.push(path);
-            } else if path.file_name().is_some_and(|name| name == "tests.rs") {
+            } else if is_for_tests(&path) {
                 // A module of tests beside the code: it may print what it skips.
             } else if path.extension().is_some_and(|extension| extension == "rs") {
                 let text = std::fs::read_to_string(&path).expect("source text");
@@ -73,6 +73,21 @@ fn sources() -> Vec<Source> {
     }
     assert!(found.len() > 40, "the walk found the sources");
     found
+}
+
+/// Whether the module above declares a file under `#[cfg(test)]`.
+fn is_for_tests(path: &Path) -> bool {
+    let (Some(name), Some(folder)) = (path.file_stem(), path.parent()) else {
+        return false;
+    };
+    let declared = format!("#[cfg(test)]\nmod {};", name.to_string_lossy());
+    [
+        folder.join("mod.rs"),
+        folder.join("lib.rs"),
+        folder.with_extension("rs"),
+    ]
+    .iter()
+    .any(|above| std::fs::read_to_string(above).is_ok_and(|text| text.contains(&declared)))
 }
 
 /// The top-level module a file belongs to.
