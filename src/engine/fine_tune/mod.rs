@@ -37,7 +37,12 @@ pub fn fine_tune(
     let run_folder = request.out.join(RUN_FOLDER);
     let name = require_place(request, &run_folder)?;
 
-    let corpus = inspect(&request.corpus, &monitor.part(0.0, 0.1))?;
+    let corpus = inspect(&request.corpus, &monitor.part(0.0, 0.1));
+    if corpus.as_ref().is_err_and(Error::is_cancelled) {
+        // A pause may come at once, and what was asked is resumed all the same.
+        unfinished::remember(request)?;
+    }
+    let corpus = corpus?;
     let system = System::new(engine, request, &without, &corpus)?;
     let config = system.training(&without);
     unfinished::remember(request)?;
