@@ -15,7 +15,7 @@ import numpy as np
 
 GOLDEN = Path(__file__).parent.parent / "tests" / "golden"
 sys.path.insert(0, str(GOLDEN))
-from noise import values  # noqa: E402
+from noise import spleeter_weight, values  # noqa: E402
 
 THREADS = int(os.environ.get("UNDERTONE_BENCH_THREADS", os.cpu_count()))
 
@@ -105,7 +105,7 @@ def unet(torch, noise):
     """Spleeter's U-net with TensorFlow's variables, in PyTorch."""
 
     def weight(name, shape):
-        return torch.from_numpy(tensorflow_weight(name, shape))
+        return torch.from_numpy(spleeter_weight(name, shape))
 
     def scope(kind, number):
         return kind if number == 0 else f"{kind}_{number}"
@@ -165,21 +165,6 @@ def unet(torch, noise):
             return torch.sigmoid(self.mask(pad(x, (3, 3, 3, 3)))) * magnitude
 
     return Unet().eval()
-
-
-def tensorflow_weight(name, shape):
-    """As tests/golden/mod.rs makes it."""
-    value = values(name, tuple(shape)).astype(np.float64)
-    if name.endswith("moving_variance"):
-        value = value * 0.5 + 1
-    elif name.endswith("gamma"):
-        value = value * 0.25 + 1
-    elif len(shape) == 1:
-        value = value * 0.25
-    else:
-        inputs = shape[3] if "transpose" in name else shape[2]
-        value = value * np.sqrt(6 / (shape[0] * shape[1] * inputs))
-    return value.astype(np.float32)
 
 
 def torch_worker(kind, detail):
@@ -328,7 +313,7 @@ def tensorflow_worker(kind, detail):
         session = tf.compat.v1.Session(graph=graph, config=threads)
         for variable in tf.compat.v1.global_variables():
             name = variable.name.removesuffix(":0").replace("/", ".")
-            variable.load(tensorflow_weight(name, variable.shape.as_list()), session)
+            variable.load(spleeter_weight(name, variable.shape.as_list()), session)
     feed = {given: np.ascontiguousarray(magnitude.transpose(0, 2, 3, 1))}
     return lambda: {"stem": session.run(made, feed).transpose(0, 3, 1, 2)}
 

@@ -32,6 +32,7 @@ pub mod networks;
 pub mod media;
 pub mod signal;
 
+pub mod checksum;
 pub mod device;
 pub mod error;
 pub mod files;

@@ -11,7 +11,9 @@ const FLOORS: [&[&str]; 7] = [
     &["arena", "library", "playback", "project", "retrieval", "training"],
     &["mix", "networks"],
     &["media", "signal"],
-    &["device", "error", "files", "jobs", "settings", "words"],
+    &[
+        "checksum", "device", "error", "files", "jobs", "settings", "words",
+    ],
 ];
 
 /// Words that only the named places may hold.

@@ -128,6 +128,11 @@ pub fn generate(request: &GenerateRequest, monitor: &Monitor) -> Result<Generate
     })?;
     let items: Vec<Item> = drafts.iter().map(item).collect();
     let count = |split: Split| items.iter().filter(|item| item.split == split).count();
+    let told: Vec<Told> = drafts
+        .iter()
+        .filter(|draft| draft.split == Split::Test)
+        .map(|draft| draft.told.clone())
+        .collect();
     Ok(GenerateReport {
         corpus: corpus::write(&request.out, name(request), &items)?,
         train: count(Split::Train),
@@ -135,7 +140,7 @@ pub fn generate(request: &GenerateRequest, monitor: &Monitor) -> Result<Generate
         test: count(Split::Test),
         kept: kept.into_inner(),
         generator: version(),
-        ceiling: best(&drafts),
+        ceiling: best(&told),
     })
 }
 
@@ -197,14 +202,9 @@ fn drafts(request: &GenerateRequest, tools: &Tools) -> Vec<Draft> {
     .collect()
 }
 
-/// R@K of the test split by the tellings.
-fn best(drafts: &[Draft]) -> Recall {
-    let told: Vec<Told> = drafts
-        .iter()
-        .filter(|draft| draft.split == Split::Test)
-        .map(|draft| draft.told.clone())
-        .collect();
-    let ranks: Vec<usize> = ceiling(&told)
+/// R@K of ranking by what each side `told`.
+pub(super) fn best(told: &[Told]) -> Recall {
+    let ranks: Vec<usize> = ceiling(told)
         .iter()
         .enumerate()
         .map(|(truth, scores)| rank_of(scores, truth))

@@ -22,6 +22,7 @@ mod generate;
 mod mixdown;
 mod music;
 mod picture;
+mod programs;
 mod prosody;
 mod sound;
 mod speech;

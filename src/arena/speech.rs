@@ -2,12 +2,13 @@
 //! sound beyond what they can be told.
 
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
 use super::draw::{gaussian, pick};
+use super::programs::{is_installed, succeeds};
 use super::prosody::Prosody;
 use super::sound::{self, Biquad, RATE, active_rms, add_at, gain, noise, samples, scale};
 use super::story::{Scene, Telling};
@@ -128,19 +129,8 @@ impl Engine {
 
     /// Whether its program is installed.
     pub(super) fn is_installed(self) -> bool {
-        runs(self.program(), "--version")
+        is_installed(self.program())
     }
-}
-
-/// Whether a program starts at all.
-pub(super) fn runs(program: &str, argument: &str) -> bool {
-    Command::new(program)
-        .arg(argument)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status()
-        .is_ok()
 }
 
 /// A voice-over's speaker with what is their own for a whole video.
@@ -227,12 +217,7 @@ impl Narrator {
                 command.arg("-b").arg(script);
             }
         }
-        let result = command
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .status();
-        if !result.is_ok_and(|status| status.success()) || !wave.exists() {
+        if !succeeds(&mut command) || !wave.exists() {
             return Err(Error::new(
                 ErrorKind::Input,
                 format!(

@@ -2,15 +2,14 @@
 
 use super::draft::{Draft, Tools};
 use super::draw::stream;
-use super::generate::{GenerateRequest, generate};
+use super::generate::{GenerateRequest, best, generate};
 use super::music::{self, Player};
 use super::sound::{Biquad, active_rms, rms, samples};
 use super::speech::{self, Engine};
-use super::story::ceiling;
 use crate::error::Result;
 use crate::jobs::Monitor;
 use crate::media::{self, AudioFormat};
-use crate::retrieval::{rank_of, recall};
+use crate::retrieval::rank_of;
 use crate::training::corpus::{Corpus, Split};
 
 /// What every machine has: drafts need no program to be drawn.
@@ -106,12 +105,7 @@ fn the_null_corpus_has_nothing_to_find() {
             .into_iter()
             .map(|draft| draft.told)
             .collect();
-        let ranks: Vec<usize> = ceiling(&told)
-            .iter()
-            .enumerate()
-            .map(|(truth, scores)| rank_of(scores, truth))
-            .collect();
-        recall(&ranks)
+        best(&told)
     };
     let (bound, null) = (found(false), found(true));
     assert!(bound.r1 > 60.0 && bound.r10 > 95.0, "{bound:?}");

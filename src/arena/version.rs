@@ -2,8 +2,10 @@
 
 use sha2::{Digest, Sha256};
 
+use crate::checksum::hex;
+
 /// Everything that decides what a corpus holds.
-const SOURCES: [&str; 20] = [
+const SOURCES: [&str; 22] = [
     include_str!("draft.rs"),
     include_str!("draw.rs"),
     include_str!("effects.rs"),
@@ -19,9 +21,11 @@ const SOURCES: [&str; 20] = [
     include_str!("picture/arena.rs"),
     include_str!("picture/mod.rs"),
     include_str!("picture/play.rs"),
+    include_str!("programs.rs"),
     include_str!("prosody.rs"),
     include_str!("sound.rs"),
     include_str!("speech.rs"),
+    include_str!("stem.rs"),
     include_str!("story.rs"),
     include_str!("texts.rs"),
 ];
@@ -40,7 +44,5 @@ pub fn version() -> String {
             hash.update("\n");
         }
     }
-    let digits =
-        |byte: u8| [byte >> 4, byte & 15].map(|digit| char::from(b"0123456789abcdef"[usize::from(digit)]));
-    hash.finalize().into_iter().flat_map(digits).collect()
+    hex(&hash.finalize())
 }

@@ -4,26 +4,23 @@
 //! just to be recognised.
 
 use std::fs::{self, File, Metadata};
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
 use super::cache::stems_folder;
-use super::corpus::hex;
+use crate::checksum::{hex, sha256_of_file};
 use crate::error::{Error, Result};
 use crate::files::atomic_write;
 use crate::jobs::Monitor;
 use crate::settings::Folders;
-
-const BLOCK_BYTES: usize = 1 << 20;
 
 /// sha256 of the file, remembered.
 ///
 /// # Errors
 /// When it cannot be read; cancelled.
 pub(super) fn hash(media: &Path, folders: &Folders, monitor: &Monitor) -> Result<String> {
-    let mut file = File::open(media).map_err(|source| Error::io(media, "open", source))?;
+    let file = File::open(media).map_err(|source| Error::io(media, "open", source))?;
     let metadata = file
         .metadata()
         .map_err(|source| Error::io(media, "read", source))?;
@@ -31,25 +28,11 @@ pub(super) fn hash(media: &Path, folders: &Folders, monitor: &Monitor) -> Result
     if let Some(hash) = note.as_deref().and_then(read_note) {
         return Ok(hash);
     }
-    let mut hasher = Sha256::new();
-    let mut block = vec![0; BLOCK_BYTES];
-    let mut done = 0_u64;
-    loop {
-        monitor.check()?;
-        let count = file
-            .read(&mut block)
-            .map_err(|source| Error::io(media, "read", source))?;
-        if count == 0 {
-            break;
-        }
-        hasher.update(&block[..count]);
-        done += count as u64;
-        monitor.progress(
-            "Recognising the file",
-            Some(done as f32 / metadata.len().max(1) as f32),
-        );
-    }
-    let hash = hex(&hasher.finalize());
+    let length = metadata.len().max(1) as f32;
+    let hash = sha256_of_file(media, file, &mut |done| {
+        monitor.progress("Recognising the file", Some(done as f32 / length));
+        monitor.check()
+    })?;
     if let Some(note) = note {
         // Forgetting it costs a second reading, no more.
         let _ = note

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -10,6 +9,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 pub use crate::arena::{GenerateReport, GenerateRequest};
+use crate::checksum::{hex, sha256_of, sha256_of_file};
 use crate::error::{Error, Result};
 use crate::jobs::Monitor;
 use crate::media::{self, AudioFormat, AudioReader};
@@ -244,34 +244,12 @@ fn media_file(path: &Path, duration_s: f64, monitor: &Monitor) -> Result<MediaFi
     }
     Ok(MediaFile {
         path: path.to_owned(),
-        sha256: sha256_of_file(path, monitor)?,
+        sha256: File::open(path)
+            .map_err(|source| Error::io(path, "read", source))
+            .and_then(|file| sha256_of_file(path, file, &mut |_| monitor.check()))?,
         duration_s,
         stamp,
     })
-}
-
-fn sha256_of_file(path: &Path, monitor: &Monitor) -> Result<String> {
-    let failed = |source| Error::io(path, "read", source);
-    let mut file = File::open(path).map_err(failed)?;
-    let mut hash = Sha256::new();
-    let mut block = vec![0; 1 << 20];
-    loop {
-        monitor.check()?;
-        match file.read(&mut block).map_err(failed)? {
-            0 => return Ok(hex(&hash.finalize())),
-            count => hash.update(&block[..count]),
-        }
-    }
-}
-
-/// Lower-case hex.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    bytes
-        .iter()
-        .flat_map(|byte| [byte >> 4, byte & 15])
-        .map(|digit| char::from(DIGITS[usize::from(digit)]))
-        .collect()
 }
 
 /// A video that is tested on is not learnt from, whatever its ids.
@@ -325,9 +303,10 @@ pub fn gather_corpus(paths: &[PathBuf], name: &str, out: &Path) -> Result<usize>
     } else {
         (videos.len() / HELD_OUT).max(2)
     };
-    // By hash, so that neighbours in a folder, often parts of one series, fall on both sides.
+    // By hash, so that neighbours in a folder, often parts of one series, fall on both sides; of the name alone, so that
+    // the same are held out wherever the folder lies.
     let mut order: Vec<usize> = (0..videos.len()).collect();
-    order.sort_by_key(|&at| Sha256::digest(videos[at].to_string_lossy().as_bytes()).to_vec());
+    order.sort_by_key(|&at| sha256_of(videos[at].file_name().unwrap_or_default().as_encoded_bytes()));
     let held: Vec<usize> = order.into_iter().take(held_out).collect();
     let mut names: HashMap<String, usize> = HashMap::new();
     let items: Vec<Item> = videos
@@ -486,6 +465,16 @@ mod tests {
         let mut ids: Vec<&str> = corpus.items.iter().map(|item| item.id.as_str()).collect();
         ids.sort_unstable();
         assert_eq!(ids, ["a", "a (2)", "b", "c", "d", "e"]);
+
+        let held = |corpus: &Corpus| -> Vec<String> {
+            corpus.split(Split::Val).map(|item| item.id.clone()).collect()
+        };
+        let moved = folder.path().join("moved");
+        std::fs::rename(&videos, &moved).expect("rename");
+        let out = folder.path().join("again");
+        gather_corpus(&[moved], "mine", &out)?;
+        assert_eq!(held(&Corpus::open(&out)?), held(&corpus), "wherever they lie");
+        std::fs::rename(folder.path().join("moved"), &videos).expect("rename");
         let error = gather_corpus(&[videos.join("notes.txt")], "mine", &out).expect_err("no video");
         assert!(error.to_string().contains("holds no video"), "{error}");
         Ok(())

@@ -9,13 +9,14 @@ use gstreamer_video as gst_video;
 
 use super::mux_picture::picture_encoder;
 use super::mux_sound::SoundTrack;
-use super::pipeline::{News, Pipeline};
+use super::pipeline::Pipeline;
+use super::probe::Orientation;
+use super::remux::{complete, run_to_end};
 use super::source::with_location;
-use super::{Container, MixedSound, elements, mp4_edit};
+use super::{Container, MixedSound, elements};
 use crate::error::{Error, Result};
 use crate::files::AtomicFile;
 use crate::jobs::Monitor;
-use crate::media::matroska_edit;
 
 /// Where the pictures of a new video come from.
 pub trait MovingPicture: Send {
@@ -66,28 +67,10 @@ pub fn encode_video(
     let track = SoundTrack::add(&pipeline, &mux, container, sound, frames, Some(bitrates.sound))?;
     add_picture(&pipeline, &mux, container, picture, bitrates.picture)?;
 
-    pipeline.set_state(gst::State::Playing)?;
-    let mut written = 0;
-    loop {
-        let news = pipeline.wait_slice(monitor);
-        if let Some(failure) = track.take_failure() {
-            return Err(failure);
-        }
-        if news? == Some(News::End) {
-            break;
-        }
-        if track.rendered() > written {
-            written = track.rendered();
-            pipeline.moved();
-        }
-        monitor.progress("Writing the video", Some(written as f32 / frames.max(1) as f32));
-    }
-    drop(pipeline);
-    match container {
-        Container::Mp4 => mp4_edit::trim_sound(target.path(), track.lead(), frames, track.sample_rate()),
-        _ => matroska_edit::set_length(target.path(), frames as f64 / f64::from(track.sample_rate())),
-    }
-    .map_err(|source| Error::io(out, "write", source))?;
+    // Pictures are drawn by code that cannot fail.
+    run_to_end(pipeline, &track, frames, &|| None, monitor)?;
+    complete(target.path(), container, &track, frames, Orientation::default())
+        .map_err(|source| Error::io(out, "write", source))?;
     target.commit()
 }
 
@@ -168,6 +151,7 @@ fn drawing_source(mut picture: Box<dyn MovingPicture>) -> Result<gst_app::AppSrc
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::jobs::{CancelToken, Report};
     use crate::media::{AudioFormat, FrameFit, decode_audio, probe, sample_frames};
 
     /// Grey that grows lighter.
@@ -257,5 +241,34 @@ mod tests {
             assert!(first.abs_diff(32_000) < 400, "{name}: {first}");
         }
         Ok(())
+    }
+
+    #[test]
+    fn a_cancel_at_any_moment_leaves_no_file() {
+        let folder = tempfile::tempdir().expect("temporary folder");
+        for stop_at in [0.0f32, 1.0] {
+            let token = CancelToken::default();
+            let raised = token.clone();
+            let monitor = Monitor::new(token, move |report| {
+                if let Report::Progress {
+                    fraction: Some(fraction),
+                    ..
+                } = report
+                    && fraction >= stop_at
+                {
+                    raised.cancel();
+                }
+            });
+            let bitrates = Bitrates {
+                picture: 200_000,
+                sound: 96_000,
+            };
+            let out = folder.path().join("a.webm");
+            let error = encode_video(Box::new(Dawn(0)), Box::new(Late), bitrates, &out, &monitor)
+                .expect_err("cancelled");
+            assert!(error.is_cancelled(), "at {stop_at}: {error}");
+            let left = std::fs::read_dir(folder.path()).expect("folder").count();
+            assert_eq!(left, 0, "at {stop_at}");
+        }
     }
 }

@@ -130,30 +130,8 @@ pub fn remux(video: &Path, sound: Box<dyn MixedSound>, out: &Path, monitor: &Mon
         None
     };
 
-    pipeline.set_state(gst::State::Playing)?;
-    let mut written = 0;
-    loop {
-        let news = pipeline.wait_slice(monitor);
-        // The reason comes before its consequences.
-        if let Some(failure) = track
-            .take_failure()
-            .or_else(|| picture.as_ref().and_then(PictureTrack::take_failure))
-        {
-            return Err(failure);
-        }
-        if news? == Some(News::End) {
-            break;
-        }
-        if track.rendered() > written {
-            written = track.rendered();
-            pipeline.moved();
-        }
-        monitor.progress("Writing the video", Some(written as f32 / frames.max(1) as f32));
-    }
-    drop(pipeline);
-    monitor.progress("Writing the video", Some(1.0));
-    // A cancel that came with the end still counts.
-    monitor.check()?;
+    let picture_failure = || picture.as_ref().and_then(PictureTrack::take_failure);
+    run_to_end(pipeline, &track, frames, &picture_failure, monitor)?;
 
     let turn = picture.as_ref().map(PictureTrack::turn).unwrap_or_default();
     complete(target.path(), container, &track, frames, turn)
@@ -162,8 +140,42 @@ pub fn remux(video: &Path, sound: Box<dyn MixedSound>, out: &Path, monitor: &Mon
     Ok(picture.map_or(Picture::None, |picture| picture.fate()))
 }
 
+/// Plays `pipeline` until its file is whole but for [`complete`]. `picture_failure` tells why the picture's side failed.
+///
+/// # Errors
+/// Of either side; disk full; cancelled, with the last progress too.
+pub(super) fn run_to_end(
+    mut pipeline: Pipeline,
+    sound: &SoundTrack,
+    frames: u64,
+    picture_failure: &dyn Fn() -> Option<Error>,
+    monitor: &Monitor,
+) -> Result<()> {
+    pipeline.set_state(gst::State::Playing)?;
+    let mut written = 0;
+    loop {
+        let news = pipeline.wait_slice(monitor);
+        // The reason comes before its consequences.
+        if let Some(failure) = sound.take_failure().or_else(picture_failure) {
+            return Err(failure);
+        }
+        if news? == Some(News::End) {
+            break;
+        }
+        if sound.rendered() > written {
+            written = sound.rendered();
+            pipeline.moved();
+        }
+        monitor.progress("Writing the video", Some(written as f32 / frames.max(1) as f32));
+    }
+    drop(pipeline);
+    monitor.progress("Writing the video", Some(1.0));
+    // A cancel that came with the end still counts.
+    monitor.check()
+}
+
 /// Adds to a finished file what GStreamer's muxers leave out or get wrong.
-fn complete(
+pub(super) fn complete(
     path: &Path,
     container: Container,
     sound: &SoundTrack,

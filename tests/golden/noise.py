@@ -47,6 +47,21 @@ def weights(module_or_shapes):
     return made
 
 
+def spleeter_weight(name, shape):
+    """A variable of Spleeter's network under TensorFlow's name, as tests/golden/mod.rs makes it."""
+    value = values(name, tuple(shape)).astype(np.float64)
+    if name.endswith("moving_variance"):
+        value = value * 0.5 + 1
+    elif name.endswith("gamma"):
+        value = value * 0.25 + 1
+    elif len(shape) == 1:
+        value = value * 0.25
+    else:
+        inputs = shape[3] if "transpose" in name else shape[2]
+        value = value * np.sqrt(6 / (shape[0] * shape[1] * inputs))
+    return value.astype(np.float32)
+
+
 def load(module):
     """Fills a module with `weights` and makes it ready for inference."""
     module.load_state_dict(weights(module), strict=False)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
-from noise import values
+from noise import spleeter_weight, values
 from safetensors.numpy import save_file
 
 # The package imports it for reading lists of training files, which is not done here.
@@ -23,29 +23,14 @@ FILTERS = [16, 32, 64, 128, 256, 512]
 ELU = {"conv_activation": "ELU", "deconv_activation": "ELU"}
 
 
-def weight(name, shape):
-    """As tests/golden/mod.rs makes it."""
-    value = values(name, shape).astype(np.float64)
-    if name.endswith("moving_variance"):
-        value = value * 0.5 + 1
-    elif name.endswith("gamma"):
-        value = value * 0.25 + 1
-    elif len(shape) == 1:
-        value = value * 0.25
-    else:
-        inputs = shape[3] if "transpose" in name else shape[2]
-        value = value * np.sqrt(6 / (shape[0] * shape[1] * inputs))
-    return value.astype(np.float32)
-
-
 def run(build, feed):
-    """The outputs of a graph whose variables are `weight`s, by name."""
+    """The outputs of a graph whose variables are `spleeter_weight`s, by name."""
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
         outputs = build({name: tf.constant(value) for name, value in feed.items()})
         variables = tf.compat.v1.global_variables()
         for variable in variables:
             name = variable.name.removesuffix(":0").replace("/", ".")
-            variable.load(weight(name, variable.shape.as_list()), session)
+            variable.load(spleeter_weight(name, variable.shape.as_list()), session)
         return session.run(outputs)
 
 

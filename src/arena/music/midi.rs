@@ -1,9 +1,9 @@
 //! A score through a soundfont: a Standard MIDI File, played by fluidsynth into a file.
 
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-use super::super::speech::runs;
+use super::super::programs;
 use super::score::{Note, Part, Score};
 use crate::error::{Error, ErrorKind, Result};
 use crate::jobs::Monitor;
@@ -55,7 +55,7 @@ impl Font {
 
 /// Whether fluidsynth can be run.
 pub(in crate::arena) fn fluidsynth_is_installed() -> bool {
-    runs("fluidsynth", "--version")
+    programs::is_installed("fluidsynth")
 }
 
 /// Plays `score`: left and right, as long as the score.
@@ -66,18 +66,15 @@ pub(super) fn perform(score: &Score, font: Font, monitor: &Monitor) -> Result<[V
     let folder = tempfile::tempdir().map_err(|source| Error::io(&std::env::temp_dir(), "write", source))?;
     let (file, wave) = (folder.path().join("track.mid"), folder.path().join("track.wav"));
     std::fs::write(&file, standard_midi_file(score)).map_err(|source| Error::io(&file, "write", source))?;
-    let result = Command::new("fluidsynth")
+    let mut player = Command::new("fluidsynth");
+    player
         .args([
             "-ni", "-q", "-g", "0.4", "-R", "0", "-C", "0", "-r", "44100", "-F",
         ])
         .arg(&wave)
         .arg(font.path)
-        .arg(&file)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status();
-    if !result.is_ok_and(|status| status.success()) || !wave.exists() {
+        .arg(&file);
+    if !programs::succeeds(&mut player) || !wave.exists() {
         return Err(Error::new(
             ErrorKind::Input,
             format!(

@@ -5,9 +5,8 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use candle_core::{Device, Tensor};
-use sha2::{Digest, Sha256};
 
-use crate::engine::corpus::hex;
+use crate::checksum::sha256_of;
 use crate::error::{Error, Result};
 use crate::files::AtomicFile;
 use crate::settings::Folders;
@@ -50,9 +49,7 @@ impl Cache {
         device: &Device,
         make: impl FnOnce() -> Result<[Option<Tensor>; N]>,
     ) -> Result<[Option<T>; N]> {
-        let path = self
-            .folder
-            .join(format!("{}.safetensors", hex(&Sha256::digest(key))));
+        let path = self.folder.join(format!("{}.safetensors", sha256_of(key)));
         let keep = |name, values: Option<Tensor>| {
             let place = Stored {
                 file: path.clone(),

@@ -15,10 +15,10 @@ use candle_core::{Device, Tensor};
 use sha2::{Digest, Sha256};
 
 use super::query::{QueryRows, QueryTimings, VoiceSource, sense};
+use crate::checksum::sha256_of;
 use crate::engine::Engine;
 use crate::engine::cache::queries_folder;
 use crate::engine::content;
-use crate::engine::corpus::hex;
 use crate::engine::separate::SeparateOptions;
 use crate::error::Result;
 use crate::files::atomic_write;
@@ -128,7 +128,7 @@ impl Question<'_> {
             VoiceSource::Separated | VoiceSource::Raw => None,
         };
         let file = |media: String| {
-            let key = hex(&Sha256::digest(self.key(engine, &media, voice)));
+            let key = sha256_of(self.key(engine, &media, voice));
             queries_folder(folders).join(format!("{key}.rows"))
         };
         Ok(hash(self.media)?.map(file))

@@ -5,11 +5,10 @@ mod rows;
 
 use std::path::Path;
 
-use sha2::{Digest, Sha256};
-
-use super::corpus::{Inspected, Usable, hex, inspect};
+use super::corpus::{Inspected, Usable, inspect};
 use super::fine_tune::{FineTuneRequest, Method, Start, fine_tune};
 use super::{Engine, EngineOptions};
+use crate::checksum::sha256_of;
 use crate::error::{Error, ErrorKind, Result};
 use crate::jobs::Monitor;
 use crate::training::corpus::Split;
@@ -155,7 +154,7 @@ fn trained_rows(
             asked.seed,
             asked.epochs,
         );
-        let mark = hex(&Sha256::digest(format!("{about:?}")));
+        let mark = sha256_of(format!("{about:?}"));
         asked.out = engine
             .options()
             .folders

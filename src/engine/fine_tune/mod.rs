@@ -17,6 +17,7 @@ use crate::training::{Epoch, Run, checkpoint_path, train};
 
 pub use request::{EpochReport, FineTuneReport, FineTuneRequest, Method, Scope, Start};
 use system::System;
+pub(super) use unfinished::forget_run;
 pub use unfinished::{Unfinished, discard, unfinished};
 
 /// Trains and writes a pack; networks that do not learn are copied from the pack in use. `on_epoch` sees each finished

@@ -54,6 +54,20 @@ pub fn unfinished(packs: &Path) -> Vec<Unfinished> {
     found
 }
 
+/// Removes what a run left beside its pack, if one made it.
+///
+/// # Errors
+/// When it cannot be removed.
+pub(in crate::engine) fn forget_run(out: &Path) -> Result<()> {
+    let run = out.join(RUN_FOLDER);
+    match std::fs::remove_dir_all(&run) {
+        Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+            Err(Error::io(&run, "remove", source))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Removes the folder of a run, and the pack that it made if any.
 ///
 /// # Errors

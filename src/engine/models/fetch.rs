@@ -9,11 +9,11 @@ use std::io::{ErrorKind as IoKind, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use sha2::{Digest, Sha256};
 use ureq::http::{HeaderMap, Response, StatusCode};
 use ureq::{Agent, Body};
 
 use super::Source;
+use crate::checksum::sha256_of_file;
 use crate::error::{Error, ErrorKind, Result};
 use crate::jobs::Monitor;
 
@@ -197,18 +197,8 @@ impl Transfer<'_> {
         let Some(published) = &self.source.sha256 else {
             return Ok(());
         };
-        let read = |source| Error::io(&self.part, "read", source);
-        let mut file = File::open(&self.part).map_err(read)?;
-        let mut hash = Sha256::new();
-        let mut block = vec![0; BLOCK];
-        loop {
-            self.monitor.check()?;
-            match file.read(&mut block).map_err(read)? {
-                0 => break,
-                count => hash.update(&block[..count]),
-            }
-        }
-        let sha256 = format!("{:x}", hash.finalize());
+        let file = File::open(&self.part).map_err(|source| Error::io(&self.part, "read", source))?;
+        let sha256 = sha256_of_file(&self.part, file, &mut |_| self.monitor.check())?;
         if sha256.starts_with(published.as_str()) {
             Ok(())
         } else {

@@ -3,12 +3,13 @@
 use std::fs;
 
 use crate::engine::Engine;
+use crate::engine::fine_tune::forget_run;
 use crate::error::{Error, Result};
 use crate::networks::weights::{MANIFEST, Pack};
 use crate::settings::Folders;
 
-/// Removes the user's own pack `name`: its manifest first, so that it is gone whole, then the files that it named. Other
-/// files in its folder stay. Returns the pack that was.
+/// Removes the user's own pack `name`: the run that made it if one did, then its manifest, so that it is gone whole, then
+/// the files that it named. Other files in its folder stay. Returns the pack that was.
 ///
 /// # Errors
 /// When there is no such pack, it came with the program, or its folder cannot be written.
@@ -25,6 +26,8 @@ pub fn remove(folders: &Folders, name: &str) -> Result<Pack> {
             });
         }
     };
+    // Without its pack, the run that made it would pass for one that is paused.
+    forget_run(&pack.folder)?;
     let manifest = pack.folder.join(MANIFEST);
     fs::remove_file(&manifest).map_err(|source| Error::io(&manifest, "remove", source))?;
     for entry in pack.manifest.networks.values() {

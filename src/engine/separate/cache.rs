@@ -7,13 +7,11 @@ use std::fs::{self, Metadata};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use sha2::{Digest, Sha256};
-
 use super::{SeparateOptions, StemFiles, separate_file};
+use crate::checksum::sha256_of;
 use crate::engine::Engine;
 use crate::engine::cache::{note_use, stems_folder};
 use crate::engine::content;
-use crate::engine::corpus::hex;
 use crate::error::{Error, Result};
 use crate::jobs::Monitor;
 use crate::media::WavReader;
@@ -79,7 +77,7 @@ fn key(engine: &Engine, content: &str, options: &SeparateOptions) -> Result<Stri
         ))
     })?;
     let identity = serde_json::json!([content, separator.sha256, separator.config, options]);
-    Ok(hex(&Sha256::digest(identity.to_string())))
+    Ok(sha256_of(identity.to_string()))
 }
 
 /// Removes what killed runs left half done. A failure leaves rubbish, no more.

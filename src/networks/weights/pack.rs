@@ -13,9 +13,9 @@ use candle_core::Device;
 use candle_nn::VarBuilder;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use super::parameters::Parameters;
+use crate::checksum::{sha256_of, sha256_of_file};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Name of the manifest inside a pack's folder.
@@ -182,11 +182,11 @@ impl Pack {
         let mut checked = BTreeMap::new();
         for entry in self.manifest.networks.values() {
             let path = self.folder.join(&entry.file);
-            let sha256 = match checked.get(&path) {
-                Some(sha256) => String::clone(sha256),
-                None => File::open(&path)
-                    .and_then(sha256_of_file)
-                    .map_err(|source| self.unreadable(&path, source))?,
+            let sha256 = if let Some(sha256) = checked.get(&path) {
+                String::clone(sha256)
+            } else {
+                let file = File::open(&path).map_err(|source| self.unreadable(&path, source))?;
+                sha256_of_file(&path, file, &mut |_| Ok(()))?
             };
             if sha256 != entry.sha256 {
                 return Err(self.differs(&path));
@@ -331,26 +331,6 @@ pub(super) fn is_plain_name(name: &str) -> bool {
 
 fn is_sha256(text: &str) -> bool {
     text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
-}
-
-/// sha256 of `bytes`, lower-case hex.
-pub(super) fn sha256_of(bytes: &[u8]) -> String {
-    hex(&Sha256::digest(bytes))
-}
-
-fn sha256_of_file(mut file: File) -> std::io::Result<String> {
-    let mut hash = Sha256::new();
-    std::io::copy(&mut file, &mut hash)?;
-    Ok(hex(&hash.finalize()))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::with_capacity(64), |mut text, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 /// JSON text that does not depend on the order in which a manifest lists an object's keys.

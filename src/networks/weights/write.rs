@@ -6,8 +6,9 @@ use std::path::Path;
 use candle_core::Tensor;
 use serde::Serialize;
 
-use super::pack::{MANIFEST, NetworkEntry, Pack, PackManifest, is_plain_name, sha256_of};
+use super::pack::{MANIFEST, NetworkEntry, Pack, PackManifest, is_plain_name};
 use super::parameters::Parameters;
+use crate::checksum::sha256_of;
 use crate::error::{Error, Result};
 use crate::files::atomic_write;
 

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::{Builder, sleep};
 
 use super::*;
+use crate::checksum::sha256_of;
 use crate::jobs::{CancelToken, Report};
 use crate::networks::weights::Network;
 
@@ -75,7 +76,7 @@ impl Server {
             network: Network::Vggish,
             url: self.url.clone(),
             bytes: None,
-            sha256: Some(format!("{:x}", Sha256::digest(content()))),
+            sha256: Some(sha256_of(content())),
             licence: "MIT".to_owned(),
             origin: "a test".to_owned(),
         }

@@ -15,6 +15,7 @@ use super::epilogue::Epilogue;
 use super::kernel::Kernel;
 use super::microkernel::{SLACK, Strip};
 use super::plan::{Plan, Task};
+use super::scratch::with_scratch;
 
 /// Runs on `x` [N, C, T, H, W] of these sizes into [N, O, T', H', W'] of `output`'s.
 pub(super) fn run(
@@ -66,15 +67,8 @@ pub(super) fn run(
             job.y.push(rows);
         }
     }
-    jobs.into_par_iter().for_each(|job| {
-        let mut scratch = SCRATCH.take();
-        Run {
-            job,
-            scratch: &mut scratch,
-        }
-        .dispatch();
-        SCRATCH.set(scratch);
-    });
+    jobs.into_par_iter()
+        .for_each(|job| with_scratch(&SCRATCH, |scratch| Run { job, scratch }.dispatch()));
 }
 
 /// Buffers that a thread uses for job after job.

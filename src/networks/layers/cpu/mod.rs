@@ -20,6 +20,7 @@ mod kernel;
 mod microkernel;
 mod plan;
 mod product;
+mod scratch;
 mod shortcut;
 mod temporal;
 #[cfg(test)]

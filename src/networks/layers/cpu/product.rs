@@ -16,6 +16,7 @@ use super::axis::Axis;
 use super::epilogue::Epilogue;
 use super::kernel::Kernel;
 use super::microkernel::{MAX_HEIGHT, Strip, tile_width};
+use super::scratch::with_scratch;
 
 /// Products that are summed before the sums go to memory.
 const DEPTH: usize = 512;
@@ -92,15 +93,8 @@ pub(super) fn multiply<R: Rows>(
             job.y.push(part);
         }
     }
-    jobs.into_par_iter().for_each(|job| {
-        let mut scratch = SCRATCH.take();
-        Run {
-            job,
-            scratch: &mut scratch,
-        }
-        .dispatch();
-        SCRATCH.set(scratch);
-    });
+    jobs.into_par_iter()
+        .for_each(|job| with_scratch(&SCRATCH, |scratch| Run { job, scratch }.dispatch()));
 }
 
 /// Runs on `x` [N, C, T, H, W] of these sizes into `y` [N, O, T', H', W'] of `output`'s.

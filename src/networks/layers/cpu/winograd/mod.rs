@@ -19,6 +19,7 @@ use self::transform::{kernel_transform, transform_inputs, transform_outputs};
 use super::super::geometry::Geometry;
 use super::epilogue::{Epilogue, at_least};
 use super::microkernel::{MAX_HEIGHT, Strip};
+use super::scratch::with_scratch;
 
 /// Outputs of a tile along one axis.
 pub(super) const TILE: usize = 4;
@@ -130,15 +131,8 @@ impl Winograd {
                 job.y[output * job.rows + row - job.first] = outputs;
             }
         }
-        jobs.into_par_iter().for_each(|job| {
-            let mut scratch = SCRATCH.take();
-            Run {
-                job,
-                scratch: &mut scratch,
-            }
-            .dispatch();
-            SCRATCH.set(scratch);
-        });
+        jobs.into_par_iter()
+            .for_each(|job| with_scratch(&SCRATCH, |scratch| Run { job, scratch }.dispatch()));
         y
     }
 

@@ -1,42 +1,11 @@
-//! The model manager as a script sees it, against a server on this computer.
+//! The model manager, against a server on this computer.
 
-use std::ffi::OsStr;
-use std::io::{BufRead, BufReader, Write};
+use std::io::Write;
 use std::net::TcpListener;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
 
-use serde_json::{Value, json};
+use serde_json::json;
 
-fn undertone(home: &Path, args: &[&dyn AsRef<OsStr>]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_undertone"));
-    command.env("UNDERTONE_HOME", home).args(["--device", "cpu"]);
-    args.iter().for_each(|arg| {
-        command.arg(arg.as_ref());
-    });
-    command.output().expect("the program runs")
-}
-
-fn done(output: &Output) -> String {
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(0), "{stderr}");
-    String::from_utf8_lossy(&output.stdout).into_owned()
-}
-
-fn refused(output: &Output, words: &[&str]) {
-    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(2), "{stderr}");
-    let sentence = stderr.lines().last().unwrap_or_default();
-    for word in words {
-        assert!(sentence.contains(word), "no \"{word}\" in: {stderr}");
-    }
-}
-
-fn shipped(file: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("models/compact")
-        .join(file)
-}
+use super::*;
 
 /// Serves `content` to everyone, whole.
 fn serve(content: Vec<u8>) -> String {
@@ -64,9 +33,18 @@ fn serve(content: Vec<u8>) -> String {
     url
 }
 
+fn shipped(file: &str) -> PathBuf {
+    shipped_pack().join(file)
+}
+
+/// Exit 0; what was said on stdout.
+fn done(output: &Output) -> String {
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    text(&output.stdout)
+}
+
 fn names(home: &Path) -> Vec<String> {
-    let list: Value =
-        serde_json::from_str(&done(&undertone(home, &[&"models", &"list", &"--json"]))).expect("JSON");
+    let list = answer(&run!(home, "models", "list", "--json"), 0);
     let packs = list.as_array().expect("a list");
     packs
         .iter()
@@ -86,15 +64,15 @@ fn a_download_becomes_a_pack_is_repaired_and_removed() {
     std::fs::create_dir_all(home.join("config")).expect("folder");
     std::fs::write(home.join("config/sources.json"), own.to_string()).expect("write");
 
-    let available = done(&undertone(home, &[&"models", &"list", &"--available"]));
+    let available = done(&run!(home, "models", "list", "--available"));
     assert!(
         available.contains("mirror") && available.contains("spleeter-5stems"),
         "{available}"
     );
-    let told = done(&undertone(home, &[&"models", &"download", &"mirror"]));
+    let told = done(&run!(home, "models", "download", "mirror"));
     assert!(told.contains("--pack compact+mirror"), "{told}");
     assert_eq!(names(home), ["compact+mirror", "compact"]);
-    done(&undertone(home, &[&"models", &"verify", &"compact+mirror"]));
+    done(&run!(home, "models", "verify", "compact+mirror"));
     let left = std::fs::read_dir(home.join("data/downloads"))
         .expect("folder")
         .count();
@@ -103,16 +81,14 @@ fn a_download_becomes_a_pack_is_repaired_and_removed() {
     // The pack is whole: it answers a question that needs every network.
     let demo = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/demo/arena_clip.webm");
     let features = home.join("features.safetensors");
-    done(&undertone(
+    done(&run!(
         home,
-        &[
-            &"--pack",
-            &"compact+mirror",
-            &"features",
-            &demo,
-            &"--out",
-            &features,
-        ],
+        "--pack",
+        "compact+mirror",
+        "features",
+        demo,
+        "--out",
+        features
     ));
 
     let folder = home.join("data/packs/compact+mirror");
@@ -125,28 +101,31 @@ fn a_download_becomes_a_pack_is_repaired_and_removed() {
         })
         .expect("the file of the separator");
     std::fs::write(&file, b"damage").expect("write");
-    refused(
-        &undertone(home, &[&"models", &"verify", &"compact+mirror"]),
-        &["cannot be used"],
+    let damaged = run!(home, "models", "verify", "compact+mirror");
+    assert_eq!(damaged.status.code(), Some(2));
+    assert!(
+        text(&damaged.stdout).contains("damaged"),
+        "{}",
+        text(&damaged.stdout)
     );
-    done(&undertone(home, &[&"models", &"download", &"mirror"]));
-    done(&undertone(home, &[&"models", &"verify", &"compact+mirror"]));
+    done(&run!(home, "models", "download", "mirror"));
+    done(&run!(home, "models", "verify", "compact+mirror"));
 
     std::fs::write(folder.join("notes.txt"), "mine").expect("write");
-    done(&undertone(home, &[&"models", &"remove", &"compact+mirror"]));
+    // What training leaves beside the pack it made.
+    std::fs::create_dir(folder.join("run")).expect("folder");
+    std::fs::write(folder.join("run/request.json"), "{}").expect("write");
+    done(&run!(home, "models", "remove", "compact+mirror"));
     assert_eq!(names(home), ["compact"]);
     let left: Vec<_> = std::fs::read_dir(&folder).expect("folder").collect();
     assert_eq!(left.len(), 1, "{left:?}");
     refused(
-        &undertone(home, &[&"models", &"remove", &"compact"]),
+        &run!(home, "models", "remove", "compact"),
         &["compact", "your own"],
     );
+    refused(&run!(home, "models", "remove", "nothing"), &["nothing"]);
     refused(
-        &undertone(home, &[&"models", &"remove", &"nothing"]),
-        &["nothing"],
-    );
-    refused(
-        &undertone(home, &[&"models", &"download", &"nothing"]),
+        &run!(home, "models", "download", "nothing"),
         &["mirror", "vggish"],
     );
 }
@@ -156,9 +135,9 @@ fn an_imported_feature_network_starts_the_heads_anew() {
     let home = tempfile::tempdir().expect("temporary folder");
     let home = home.path();
     let weights = shipped("vggish.safetensors");
-    let output = undertone(home, &[&"models", &"import", &weights, &"--as", &"vggish"]);
+    let output = run!(home, "models", "import", weights, "--as", "vggish");
     done(&output);
-    let warning = String::from_utf8_lossy(&output.stderr);
+    let warning = text(&output.stderr);
     assert!(warning.contains("untrained"), "{warning}");
     assert_eq!(names(home), ["compact+vggish", "compact"]);
 
@@ -176,23 +155,17 @@ fn an_imported_feature_network_starts_the_heads_anew() {
     assert_eq!(sum(&new, "vggish_voice"), sum(&new, "vggish_bgm"));
 
     refused(
-        &undertone(home, &[&"models", &"import", &weights, &"--as", &"spleeter"]),
+        &run!(home, "models", "import", weights, "--as", "spleeter"),
         &["spleeter"],
     );
     refused(
-        &undertone(
-            home,
-            &[
-                &"models", &"import", &weights, &"--as", &"vggish", &"--name", &"a/b",
-            ],
+        &run!(
+            home, "models", "import", weights, "--as", "vggish", "--name", "a/b"
         ),
         &["a/b"],
     );
     refused(
-        &undertone(
-            home,
-            &[&"models", &"import", &shipped("pack.json"), &"--as", &"vggish"],
-        ),
+        &run!(home, "models", "import", shipped("pack.json"), "--as", "vggish"),
         &["pack.json"],
     );
     assert_eq!(names(home), ["compact+vggish", "compact"]);

@@ -13,6 +13,8 @@ use undertone::app::{App, Choices, Launch, Sound};
 use undertone::media::testing::{Synthetic, synthesise};
 use undertone::settings::Folders;
 
+mod training;
+
 /// Long enough for the slowest machine; a working program never waits so long.
 const PATIENCE: Duration = Duration::from_mins(4);
 
@@ -424,85 +426,4 @@ fn the_whole_main_job() {
         "{:?}",
         window.unnamed_widgets()
     );
-}
-
-#[test]
-fn training_without_a_corpus_says_what_is_missing() {
-    let home = tempfile::tempdir().expect("temporary folder");
-    let mut window = window(home.path(), [1280.0, 720.0]);
-    click(&mut window, "Training");
-    window
-        .get_by_label("Corpus folder")
-        .set_text_value_accesskit(home.path().to_str().expect("text"));
-    window.run_steps(3);
-    click(&mut window, "Start training");
-    until(&mut window, "the problem is shown", |window| {
-        shows(window, "there is no corpus.json")
-    });
-}
-
-/// Pick finished videos, see what was understood, train, pause, resume, keep the model and roll back.
-#[test]
-fn a_model_is_trained_in_the_panel() {
-    let home = tempfile::tempdir().expect("temporary folder");
-    let videos = home.path().join("finished");
-    std::fs::create_dir(&videos).expect("folder");
-    for at in 0..5 {
-        let video = Synthetic {
-            tone_hz: Some(200.0 + 90.0 * f64::from(at)),
-            duration_s: 1.5,
-            ..Synthetic::default()
-        };
-        synthesise(&video, &videos.join(format!("clip {at}.mkv"))).expect("a video");
-    }
-    std::fs::write(videos.join("broken.mp4"), "not a video").expect("write");
-    let mut window = window(home.path(), [1280.0, 900.0]);
-    click(&mut window, "Training");
-    click(&mut window, "Pick finished videos…");
-    until(&mut window, "the path field is open", |window| {
-        window.query_by_label("Path").is_some()
-    });
-    window.run_steps(6);
-    window.get_by_label("Path").type_text(&videos.to_string_lossy());
-    window.run_steps(2);
-    click(&mut window, "Choose");
-    until(&mut window, "the videos are understood", |window| {
-        shows(window, "6 videos · 5 understood · 1 needs a look")
-    });
-    click(&mut window, "5 videos understood");
-    until(&mut window, "each is listed", |window| {
-        shows(window, "clip 0: 0:01") && shows(window, "held out")
-    });
-    click(&mut window, "5 videos understood");
-    window.run_steps(20);
-
-    click(&mut window, "Start training");
-    until(&mut window, "it trains", |window| shows(window, "Pause"));
-    click(&mut window, "Pause");
-    until(&mut window, "it is paused", |window| shows(window, "Resume mine"));
-    click(&mut window, "Resume mine");
-    until(&mut window, "the curves are there", |window| {
-        shows(window, "Recall on held-out videos")
-    });
-    until(&mut window, "it is trained", |window| {
-        // Which videos are held out follows from their content, which the muxer makes anew each time.
-        shows(window, "Keep model")
-            && (shows(window, "before,") || shows(window, "Too few held-out videos to measure it"))
-    });
-    // The curves may have pushed it below the edge of the panel.
-    window.get_by_label("Keep model").scroll_to_me();
-    window.run_steps(20);
-    click(&mut window, "Keep model");
-    until(&mut window, "the model is in use", |window| {
-        shows(window, "This model is in use")
-    });
-    click(&mut window, "Roll back to compact");
-    until(&mut window, "the old model is back", |window| {
-        shows(window, "Discard model") && shows(window, "model 0")
-    });
-    click(&mut window, "Discard model");
-    until(&mut window, "the model is gone", |_| {
-        !home.path().join("data/packs/mine").exists()
-    });
-    assert!(!shows(&window, "Keep model"));
 }
