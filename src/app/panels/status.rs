@@ -126,8 +126,13 @@ fn right_ui(ui: &mut Ui, state: &State) {
     ui.spacing_mut().item_spacing.x = 18.0;
     let quiet = |ui: &mut Ui, text: String| ui.label(theme::small_text(text).color(tokens.muted));
     if let Some(seconds) = state.suggestions.answered_in_s {
-        quiet(ui, format!("{seconds:.1} s for this clip"))
-            .on_hover_text("How long the last suggestions took");
+        // Another balance is answered from kept rows, in less than a tenth of a second.
+        let time = if seconds < 0.1 {
+            format!("{:.0} ms", seconds * 1e3)
+        } else {
+            format!("{seconds:.1} s")
+        };
+        quiet(ui, format!("{time} for this clip")).on_hover_text("How long the last suggestions took");
     }
     match &state.engine {
         EngineState::Ready(engine) => {
