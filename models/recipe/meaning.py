@@ -22,6 +22,7 @@ import json
 import os
 import pathlib
 import subprocess
+import sys
 import tempfile
 
 import numpy as np
@@ -49,9 +50,9 @@ class Undertone:
 
     def run(self, *words):
         command = [str(word) for word in (self.program, *words, "--json", "--pack", self.pack)]
-        done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"UNDERTONE_HOME": str(self.home)})
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, env=os.environ | {"UNDERTONE_HOME": str(self.home)})
         if done.returncode != 0:
-            raise SystemExit(f"{' '.join(command)} failed: {done.stderr.strip()[-500:]}")
+            raise SystemExit(f"{' '.join(command)} failed; the program's own words stand above")
         return json.loads(done.stdout)
 
     def tracks(self, media, *words):
@@ -86,6 +87,7 @@ def ask_voices(undertone, folder, actors, scratch):
             groups.setdefault((actor, emotion, intensity), []).append(path)
     answers, lengths = [], []
     for key, paths in groups.items():
+        print(f"voice {len(answers) + 1} of {len(groups)}", file=sys.stderr)
         wave = scratch / f"{'-'.join(key)}.wav"
         samples, length = voice_query(paths)
         soundfile.write(wave, samples, RATE, subtype="PCM_16")
@@ -190,6 +192,7 @@ def pictures(undertone, media, scratch):
                                 ("film", film, found_pieces), ("film, double against half speed", film, made_pieces)):
         motion, arousal = [], []
         for path in paths:
+            print(f"{kind}: {path.name}", file=sys.stderr)
             chosen = choose(path, scratch)
             answers = [undertone.tracks(piece) for _, piece in chosen]
             if any(used["voice"] or not used["picture"] for _, used in answers):
@@ -223,7 +226,7 @@ def main():
     parser.add_argument("--undertone", type=pathlib.Path, default=ROOT / "target" / "release" / "undertone", help="the program")
     parser.add_argument("--pack", type=pathlib.Path, default=ROOT / "models" / "compact", help="folder of the pack")
     parser.add_argument("--media", type=pathlib.Path, default=ROOT.parent / "shared" / "media")
-    parser.add_argument("--work", type=pathlib.Path, help="keeps the library between runs (otherwise it is made anew)")
+    parser.add_argument("--work", type=pathlib.Path, help="keeps library and answered queries between runs; a run that was stopped goes on")
     parser.add_argument("--actors", default="01-03", help="01-03 to develop on; 04-06 once, when nothing will change any more")
     parser.add_argument("--only", choices=("voice", "picture"))
     parser.add_argument("--write", type=pathlib.Path, metavar="PAGE", help="puts the figures between the page's markers of these actors")
