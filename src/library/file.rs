@@ -1,8 +1,10 @@
 //! The library's file: opening, versions, and what its failures mean.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior, ffi};
@@ -63,18 +65,30 @@ fn read_header(path: &Path) -> Result<Header> {
     }
 }
 
+/// Files that this process has opened as a database. They are never again read past SQLite: whoever closes a file drops
+/// all locks that the process holds on it (<https://www.sqlite.org/howtocorrupt.html>, 2.2), and another program would then
+/// take itself for the last user and throw the write-ahead log away.
+static OPENED: LazyLock<Mutex<HashSet<PathBuf>>> = LazyLock::new(Mutex::default);
+
 /// Opens or creates the file at `path` and brings it to [`VERSION`].
 pub(super) fn open(path: &Path) -> Result<Connection> {
-    match read_header(path)? {
-        Header::New | Header::Ours { version: 0..=VERSION } => {}
-        Header::Ours { version } => return Err(newer(path, version)),
-        Header::Foreign => return Err(foreign(path)),
+    // Held until the connection stands, so that nobody reads a header in the meantime.
+    let mut opened = OPENED.lock().unwrap_or_else(PoisonError::into_inner);
+    let known = std::fs::canonicalize(path).is_ok_and(|path| opened.contains(&path));
+    if !known {
+        match read_header(path)? {
+            Header::New | Header::Ours { version: 0..=VERSION } => {}
+            Header::Ours { version } => return Err(newer(path, version)),
+            Header::Foreign => return Err(foreign(path)),
+        }
     }
-    connect(path).map_err(|failure| match failure {
+    let connection = connect(path).map_err(|failure| match failure {
         Failure::Sql(source) => explain(path, source),
         Failure::Newer(version) => newer(path, version),
         Failure::Foreign => foreign(path),
-    })
+    })?;
+    opened.extend(std::fs::canonicalize(path));
+    Ok(connection)
 }
 
 enum Failure {
@@ -235,6 +249,29 @@ mod tests {
 
     fn fresh(path: &Path) {
         drop(open(path).expect("a new library"));
+    }
+
+    /// Whether this process locks the file, as other processes see it.
+    #[cfg(target_os = "linux")]
+    fn is_locked(path: &Path) -> bool {
+        use std::os::unix::fs::MetadataExt;
+        let inode = format!(":{} ", std::fs::metadata(path).expect("the file").ino());
+        let own = format!(" {} ", std::process::id());
+        std::fs::read_to_string("/proc/locks")
+            .expect("the table of locks")
+            .lines()
+            .any(|line| line.contains(&inode) && line.contains(&own))
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_second_connection_leaves_the_locks_of_the_first() {
+        let folder = tempfile::tempdir().expect("temporary folder");
+        let path = folder.path().join("library.sqlite");
+        let first = open(&path).expect("a new library");
+        assert!(version_of(&first).is_ok() && is_locked(&path));
+        drop(open(&path).expect("once more"));
+        assert!(is_locked(&path), "closing the second one took the locks of the first");
     }
 
     #[test]
