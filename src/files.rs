@@ -9,8 +9,14 @@ use crate::error::{Error, Result};
 
 /// What is not finished has a name that starts so.
 pub(crate) const UNFINISHED: &str = ".undertone-";
-/// A file is locked by whoever writes it, but not in the very moment in which it is made.
-const NEWBORN: Duration = Duration::from_mins(1);
+/// A file is locked by whoever writes it, but not in the very moment in which it is made. Where locks keep other handles
+/// out, as on Windows, none is taken, because GStreamer writes by a handle of its own; there age alone tells.
+const LOCKS: bool = cfg!(unix);
+const NEWBORN: Duration = if LOCKS {
+    Duration::from_mins(1)
+} else {
+    Duration::from_hours(24)
+};
 
 /// A file being written under a temporary name in the folder of its target.
 ///
@@ -40,7 +46,7 @@ impl AtomicFile {
             .suffix(&suffix)
             .tempfile_in(folder)
             .map_err(|source| Error::io(target, "write", source))?;
-        if let Err(source) = temporary.as_file().try_lock() {
+        if LOCKS && let Err(source) = temporary.as_file().try_lock() {
             tracing::debug!(%source, "a file that is being written could not be locked");
         }
         Ok(Self {
@@ -171,7 +177,7 @@ mod tests {
     fn what_a_killed_program_left_goes_and_what_is_being_written_stays() -> Result<()> {
         let folder = tempfile::tempdir().expect("temporary folder");
         let target = folder.path().join("a.mp4");
-        let old = SystemTime::now() - Duration::from_hours(1);
+        let old = SystemTime::now() - 2 * NEWBORN;
         let age = |file: &File| file.set_modified(old).expect("set the time");
         let mut writing = AtomicFile::create(&target)?;
         age(writing.file());

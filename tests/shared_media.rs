@@ -156,7 +156,7 @@ fn every_picture_is_exported_at_the_asked_loudness() {
             0.04
         };
         assert!(
-            (written.duration_s - source.duration_s).abs() <= frame_s + 0.025,
+            (written.duration_s - source.duration_s).abs() <= frame_s,
             "{}: {} s became {} s",
             file.display(),
             source.duration_s,

@@ -77,12 +77,17 @@ pub(super) fn encrypted(path: &Path) -> Error {
 }
 
 fn damaged(path: &Path, source: &glib::Error) -> Error {
+    let told = one_line(source.message());
+    // What GStreamer says where it has nothing to say.
+    let vague = ["GStreamer encountered a general", "Internal data stream error"];
+    let reason = if vague.iter().any(|vague| told.starts_with(vague)) {
+        String::new()
+    } else {
+        format!(" ({told})")
+    };
     Error::input(
         path,
-        format!(
-            "is damaged or cut short ({}); try a fresh copy of it",
-            one_line(source.message())
-        ),
+        format!("is damaged or cut short{reason}; try a fresh copy of it"),
     )
 }
 

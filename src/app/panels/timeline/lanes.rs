@@ -147,9 +147,15 @@ pub(super) fn lane_content(
     match lane {
         Lane::Candidate => match candidate {
             Some(candidate) => candidate_content(ui, rect, scale, candidate, state, colour),
+            None if state.suggestions.rows.is_empty() => {
+                say("The music you listen to appears here", tokens.muted);
+            }
             None => say("Arrow down listens to the first suggestion", tokens.muted),
         },
         Lane::Voice | Lane::Original => match &clip.sound {
+            ClipSound::Separated(stems) if lane == Lane::Voice && stems.levels.lufs.is_none() => {
+                say("No voice was heard in this video", tokens.muted);
+            }
             ClipSound::Separated(stems) => {
                 let peaks = if lane == Lane::Voice {
                     &stems.voice_peaks
