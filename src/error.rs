@@ -78,12 +78,21 @@ impl Error {
         Self::new(ErrorKind::Internal, message)
     }
 
-    /// An I/O failure while doing `action` ("read", "write", "open") to `path`,
-    /// with what to do about the common causes.
+    /// An I/O failure while doing `action` ("read", "open"; "write", "create" for what need not be there before) to
+    /// `path`, with what to do about the common causes.
     pub fn io(path: &Path, action: &str, source: io::Error) -> Self {
         let name = path.display();
         let message = match source.kind() {
-            io::ErrorKind::NotFound => format!("{name}: there is no such file; check the path"),
+            io::ErrorKind::NotFound if matches!(action, "write" | "create") => {
+                format!("{name}: its folder is not there; check the path")
+            }
+            io::ErrorKind::NotFound => format!("{name}: there is no such file or folder; check the path"),
+            io::ErrorKind::AlreadyExists => {
+                format!("{name}: a file of this name is there already; choose another name")
+            }
+            io::ErrorKind::NotADirectory => {
+                format!("{name}: a part of this path is a file and no folder; check the path")
+            }
             io::ErrorKind::PermissionDenied => {
                 format!(
                     "{name}: no permission to {action} it; change its permissions or choose another place"
@@ -165,8 +174,16 @@ mod tests {
             assert!(!error.to_string().contains('\n'));
         };
         check(io::ErrorKind::NotFound, "no such file");
+        check(io::ErrorKind::AlreadyExists, "another name");
+        check(io::ErrorKind::NotADirectory, "no folder");
         check(io::ErrorKind::PermissionDenied, "permission");
         check(io::ErrorKind::StorageFull, "disk is full");
         check(io::ErrorKind::IsADirectory, "folder");
+        let missing = io::Error::from(io::ErrorKind::NotFound);
+        let error = Error::io(Path::new("a/b.mp4"), "write", missing);
+        assert_eq!(
+            error.to_string(),
+            "a/b.mp4: its folder is not there; check the path"
+        );
     }
 }

@@ -10,6 +10,7 @@ mod candidates;
 mod command;
 mod demo;
 mod dialogs;
+mod failures;
 mod filter;
 mod keys;
 mod level;

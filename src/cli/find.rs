@@ -112,11 +112,16 @@ pub(super) fn index(session: &Session, args: IndexArgs) -> Result<Done> {
     }
     match (there, report.failed.len()) {
         (0, 0) => Ok(Done::Nothing),
-        (0, failed) => Err(Error::new(
-            ErrorKind::Input,
-            format!("none of the {failed} files could be indexed; the lines above say why"),
-        )),
+        (0, failed) => Err(Error::new(ErrorKind::Input, nothing_indexed(failed))),
         _ => Ok(Done::Found),
+    }
+}
+
+fn nothing_indexed(failed: usize) -> String {
+    if failed == 1 {
+        "the file could not be indexed; the line above says why".to_owned()
+    } else {
+        format!("none of the {failed} files could be indexed; the lines above say why")
     }
 }
 

@@ -7,6 +7,7 @@ use super::args::CommonArgs;
 use super::console::Progress;
 use crate::engine::{Engine, EngineOptions, cache};
 use crate::error::{Error, Result};
+use crate::files::is_same_file;
 use crate::jobs::{CancelToken, Monitor};
 use crate::settings::{Folders, Settings};
 
@@ -71,9 +72,7 @@ impl Session {
         }
         Ok(engine)
     }
-}
 
-impl Session {
     /// Keeps the cache within its size, once a command has put something into it.
     pub(super) fn trim_cache(&self) {
         let bytes_max = self.settings.cache_bytes_max();
@@ -81,18 +80,16 @@ impl Session {
             tracing::warn!("the cache was not made smaller: {error}");
         }
     }
-}
 
-impl Drop for Session {
-    /// The bar goes before a result or an error is written over it.
-    fn drop(&mut self) {
+    /// Takes the bar away, because a result follows.
+    pub(super) fn finish(&self) {
         self.progress.finish();
     }
 }
 
-impl Session {
-    /// Takes the bar away, because a result follows.
-    pub(super) fn finish(&self) {
+impl Drop for Session {
+    /// The bar goes before an error is written over it.
+    fn drop(&mut self) {
         self.progress.finish();
     }
 }
@@ -102,16 +99,11 @@ impl Session {
 /// # Errors
 /// When `out` is the same file as one of `sources`.
 pub(super) fn keep_sources(out: &Path, sources: &[&Path]) -> Result<()> {
-    let Ok(out_file) = out.canonicalize() else {
-        return Ok(());
-    };
-    for source in sources {
-        if source.canonicalize().is_ok_and(|source| source == out_file) {
-            return Err(Error::input(
-                out,
-                "would be written over the file it is made from; choose another name",
-            ));
-        }
+    if sources.iter().any(|source| is_same_file(source, out)) {
+        return Err(Error::input(
+            out,
+            "would be written over the file it is made from; choose another name",
+        ));
     }
     Ok(())
 }

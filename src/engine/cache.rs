@@ -9,12 +9,12 @@ use std::time::{Duration, SystemTime};
 
 use super::separate::StemFiles;
 use crate::error::Result;
+use crate::files::UNFINISHED;
 use crate::jobs::Monitor;
 use crate::settings::Folders;
 
 /// In a folder of stems: its time is that of the last use, and its lock says that they are open.
 const USED: &str = "used";
-const UNFINISHED: &str = ".undertone-";
 /// What was used so lately may be about to be opened.
 const LATELY: Duration = Duration::from_mins(2);
 

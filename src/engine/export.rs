@@ -9,7 +9,7 @@ use super::Engine;
 use super::cache::{self, Lease};
 use super::separate::separate_cached;
 use crate::error::{Error, ErrorKind, Result};
-use crate::files::AtomicFile;
+use crate::files::{AtomicFile, is_same_file, remove_abandoned};
 use crate::jobs::Monitor;
 use crate::media::{
     self, AudioFormat, AudioReader, Container, MediaInfo, MixedSound, Picture, WavWriter, decode_audio,
@@ -185,14 +185,9 @@ fn check_request(request: &ExportRequest) -> Result<()> {
         }
     }
     // Whether the folder takes a file at all; dropped, it leaves nothing.
-    AtomicFile::create(out).map(drop)
-}
-
-fn is_same_file(source: &Path, out: &Path) -> bool {
-    match (source.canonicalize(), out.canonicalize()) {
-        (Ok(source), Ok(out)) => source == out,
-        _ => false,
-    }
+    AtomicFile::create(out).map(drop)?;
+    remove_abandoned(out);
+    Ok(())
 }
 
 /// The clip's own sound, taken apart.

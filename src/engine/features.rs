@@ -8,7 +8,7 @@ use candle_core::{Device, Tensor};
 use super::Engine;
 use super::embed::{VoiceSource, embed_bgm, embed_query};
 use crate::error::{Error, Result};
-use crate::files::atomic_write;
+use crate::files::{AtomicFile, atomic_write};
 use crate::jobs::Monitor;
 use crate::media::{self, AudioFormat};
 use crate::signal::mel;
@@ -26,6 +26,8 @@ pub fn write_features(
     out: &Path,
     monitor: &Monitor,
 ) -> Result<()> {
+    // Whether the folder takes a file at all, before any work; dropped, it leaves nothing.
+    AtomicFile::create(out).map(drop)?;
     let query = embed_query(engine, media, start_s, voice, 0.0, &monitor.part(0.0, 0.6))?;
     let mut tensors = HashMap::new();
     let patch = [mel::PATCHES, mel::PATCH_FRAMES, mel::BANDS];

@@ -51,7 +51,7 @@ pub(super) struct Heard {
 /// Listens to `path`: hands `take` the pieces to embed, in order, and returns the rest.
 ///
 /// # Errors
-/// As [`media::probe`]; when there is no sound; when separation fails; what `take` fails with; cancelled.
+/// As [`media::probe`]; when there is no sound or nothing in it; when separation fails; what `take` fails with; cancelled.
 pub(super) fn listen(
     engine: &Engine,
     path: &Path,
@@ -75,6 +75,9 @@ pub(super) fn listen(
     };
     let description = cut_pieces(&sound.file, monitor, take)?;
     let (loudness_lufs, peaks) = measure(path, &info, monitor)?;
+    if peaks.iter().all(|&peak| peak == 0) {
+        return Err(Error::input(path, "is silent throughout; give a file with music"));
+    }
     Ok(Heard {
         tags: file_tags(path),
         info,

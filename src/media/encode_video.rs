@@ -7,10 +7,10 @@ use gstreamer as gst;
 use gstreamer_app as gst_app;
 use gstreamer_video as gst_video;
 
+use super::info::Orientation;
 use super::mux_picture::picture_encoder;
 use super::mux_sound::SoundTrack;
 use super::pipeline::Pipeline;
-use super::probe::Orientation;
 use super::remux::{complete, run_to_end};
 use super::source::with_location;
 use super::{Container, MixedSound, elements};

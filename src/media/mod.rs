@@ -6,8 +6,8 @@
 //!
 //! Inside, `probe`, the readers and the follower stand on one `source`
 //! (a file, its demuxer, one stream decoded), and everything that runs a
-//! pipeline goes through one `pipeline`, where the bus is watched, waits end
-//! and GStreamer's errors become sentences.
+//! pipeline goes through one `pipeline`, where the bus is watched and waits
+//! end; `sentences` says what GStreamer's errors mean to the person.
 
 #[cfg(test)]
 mod bad_media;
@@ -16,8 +16,10 @@ mod decode_video;
 mod elements;
 mod encode;
 mod encode_video;
+mod first_stream;
 mod follow;
 mod gapless;
+mod info;
 mod matroska_edit;
 mod mp4_edit;
 mod mux_picture;
@@ -28,6 +30,7 @@ mod picture;
 mod pipeline;
 mod probe;
 mod remux;
+mod sentences;
 mod source;
 pub mod testing;
 
@@ -37,9 +40,11 @@ pub use elements::{ElementStatus, elements};
 pub use encode::{WavReader, WavWriter};
 pub use encode_video::{Bitrates, MovingPicture, encode_video};
 pub use follow::{VideoFollower, VideoFrame};
-pub use probe::{AudioStream, MediaInfo, Tags, VideoStream, probe};
+pub use info::{AudioStream, MediaInfo, Tags, VideoStream};
+pub use probe::probe;
 pub use remux::{Container, MixedSound, Picture, remux};
 
+use std::path::PathBuf;
 use std::sync::Once;
 
 use gstreamer::glib;
@@ -58,7 +63,7 @@ pub fn init() -> Result<()> {
             ErrorKind::MissingPlugin,
             format!(
                 "GStreamer could not start ({}); reinstall libgstreamer1.0-0",
-                pipeline::one_line(source.message())
+                sentences::one_line(source.message())
             ),
         )
         .with_source(source)
@@ -69,6 +74,11 @@ pub fn init() -> Result<()> {
 pub fn version() -> String {
     let (major, minor, micro, _) = gstreamer::version();
     format!("{major}.{minor}.{micro}")
+}
+
+/// The file that a `file://` address leads to, as file managers copy it: with %20 for a blank.
+pub fn path_of_address(address: &str) -> Option<PathBuf> {
+    glib::filename_from_uri(address).ok().map(|(path, _)| path)
 }
 
 /// What GLib and GStreamer would print on stderr goes to our log: with damaged

@@ -11,7 +11,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
-use super::probe::Orientation;
+use super::info::Orientation;
 
 /// Makes the sound of the file start `lead` samples in and last `frames`
 /// samples; both at `sample_rate`.

@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use gst::prelude::*;
 use gstreamer as gst;
 
+use super::info::Orientation;
 use super::pipeline::Pipeline;
-use super::probe::Orientation;
 use super::source::{self, Kind};
 use super::{Container, MediaInfo, Picture, elements};
 use crate::error::{Error, Result};

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use gst::prelude::*;
 use gstreamer as gst;
 
+use super::info::Orientation;
 use super::mp4_edit;
 use super::pipeline::Pipeline;
-use super::probe::Orientation;
 use super::testing::{run_to_file, write_pipeline};
 use super::{
     AudioFormat, Container, Frame, FrameFit, MixedSound, Picture, decode_audio, probe, remux, sample_frames,

@@ -10,8 +10,8 @@ use std::path::Path;
 use gstreamer as gst;
 use gstreamer_video as gst_video;
 
+use super::info::Orientation;
 use super::pipeline::clock_time;
-use super::probe::Orientation;
 use super::source::{Decoded, Kind, Source};
 use super::{Frame, FrameFit};
 use crate::error::{Error, Result};

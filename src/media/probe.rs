@@ -7,66 +7,13 @@ use std::time::{Duration, Instant};
 use gst::prelude::*;
 use gstreamer as gst;
 use gstreamer_pbutils as gst_pbutils;
-use serde::Serialize;
 
 use super::gapless::Gapless;
+use super::info::{MediaInfo, Orientation, Tags, audio_stream, container_name, video_stream};
 use super::pipeline::{self, Pipeline};
+use super::sentences;
 use super::source::{self, Kind};
 use crate::error::{Error, Result};
-
-/// One picture stream.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct VideoStream {
-    /// Codec in words: "H.264".
-    pub codec: String,
-    /// Width in pixels as stored, before rotation.
-    pub width: u32,
-    /// Height in pixels as stored, before rotation.
-    pub height: u32,
-    /// Frames per second; 0 where variable or unknown.
-    pub frame_rate: f64,
-    /// Clockwise degrees a player turns the picture by: 0, 90, 180 or 270.
-    pub rotation: u32,
-}
-
-/// One sound stream.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct AudioStream {
-    /// Codec in words: "Opus".
-    pub codec: String,
-    /// Samples per second.
-    pub sample_rate: u32,
-    /// Number of channels.
-    pub channels: u32,
-}
-
-/// Tags that players show.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
-pub struct Tags {
-    /// Title.
-    pub title: Option<String>,
-    /// Artist.
-    pub artist: Option<String>,
-    /// Genre.
-    pub genre: Option<String>,
-    /// Licence or copyright line.
-    pub licence: Option<String>,
-}
-
-/// What a media file holds. The first stream of each kind is the one used.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct MediaInfo {
-    /// Length in seconds.
-    pub duration_s: f64,
-    /// Container in words: "Matroska".
-    pub container: String,
-    /// Picture streams; still images such as cover art are not counted.
-    pub video: Vec<VideoStream>,
-    /// Sound streams.
-    pub audio: Vec<AudioStream>,
-    /// Tags.
-    pub tags: Tags,
-}
 
 /// How long a stream may take to show its first packet after the others did.
 const LATE_STREAM: Duration = Duration::from_millis(300);
@@ -106,7 +53,6 @@ pub fn probe(path: &Path) -> Result<MediaInfo> {
         let end_ns = seen.streams.iter().map(|stream| stream.end_ns).max().unwrap_or(0);
         end_ns as f64 / 1e9
     };
-    let duration_s = Gapless::of(path, Some(duration_s)).map_or(duration_s, |gapless| gapless.length_s);
     let duration_s = Gapless::of(path, Some(duration_s)).map_or(duration_s, |gapless| gapless.length_s);
     let seen = watch.lock();
     let container = container_caps(&parse);
@@ -277,7 +223,7 @@ fn describe(
         .chain(&seen.unknown)
         .any(|caps| source::is_encrypted(caps))
     {
-        return Err(pipeline::encrypted(path));
+        return Err(sentences::encrypted(path));
     }
     let mut info = MediaInfo {
         duration_s,
@@ -331,7 +277,7 @@ fn need_decoder(path: &Path, caps: &gst::Caps, first: bool) -> Result<()> {
         return Ok(());
     }
     let words = gst_pbutils::pb_utils_get_decoder_description(caps);
-    Err(pipeline::missing_reader(path, &caps.to_string(), &words))
+    Err(sentences::missing_reader(path, &caps.to_string(), &words))
 }
 
 /// The sentence for a file without picture and sound.
@@ -342,129 +288,10 @@ fn useless(path: &Path, caps: &[gst::Caps], unknown: &[gst::Caps]) -> Error {
     };
     if let Some(caps) = unknown.iter().find(|caps| is(caps, &["video/", "audio/"])) {
         let words = gst_pbutils::pb_utils_get_decoder_description(caps);
-        return pipeline::missing_reader(path, &caps.to_string(), &words);
+        return sentences::missing_reader(path, &caps.to_string(), &words);
     }
     if caps.iter().any(|caps| is(caps, &["image/"])) {
         return Error::input(path, "is a still picture; choose a video or sound file");
     }
-    pipeline::not_media(path)
-}
-
-/// The container in words; a bare stream is called by its codec.
-fn container_name(container: Option<&gst::CapsRef>, stream: Option<&gst::CapsRef>) -> String {
-    let is_tag = |caps: &&gst::CapsRef| {
-        caps.structure(0).is_some_and(|structure| {
-            matches!(
-                structure.name().as_str(),
-                "application/x-id3" | "application/x-apetag"
-            )
-        })
-    };
-    container
-        .filter(|caps| !is_tag(caps))
-        .or(stream)
-        .map(codec_name)
-        .unwrap_or_default()
-}
-
-/// GStreamer's words for `caps`, without the profile: "H.264".
-fn codec_name(caps: &gst::CapsRef) -> String {
-    if let Some(structure) = caps.structure(0)
-        && structure.name() == "video/quicktime"
-    {
-        let variant = structure.get::<&str>("variant").unwrap_or_default();
-        return if variant.starts_with("iso") {
-            "MP4"
-        } else {
-            "QuickTime"
-        }
-        .to_owned();
-    }
-    let words = gst_pbutils::pb_utils_get_codec_description(caps);
-    match words.split_once(" (") {
-        Some((name, profile)) if profile.ends_with("Profile)") => name.to_owned(),
-        _ => words.to_string(),
-    }
-}
-
-fn number(structure: &gst::StructureRef, field: &str) -> u32 {
-    structure
-        .get::<i32>(field)
-        .ok()
-        .and_then(|value| u32::try_from(value).ok())
-        .unwrap_or(0)
-}
-
-fn video_stream(caps: &gst::CapsRef, orientation: Orientation) -> VideoStream {
-    let structure = caps.structure(0);
-    VideoStream {
-        codec: codec_name(caps),
-        width: structure.map_or(0, |structure| number(structure, "width")),
-        height: structure.map_or(0, |structure| number(structure, "height")),
-        frame_rate: structure.map_or(0.0, source::frame_rate),
-        rotation: orientation.clockwise,
-    }
-}
-
-fn audio_stream(caps: &gst::CapsRef) -> AudioStream {
-    let structure = caps.structure(0);
-    AudioStream {
-        codec: codec_name(caps),
-        sample_rate: structure.map_or(0, |structure| number(structure, "rate")),
-        channels: structure.map_or(0, |structure| number(structure, "channels")),
-    }
-}
-
-/// How a player turns a picture before it shows it: mirrored left to right
-/// first, then turned.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Orientation {
-    /// Degrees: 0, 90, 180, 270.
-    pub(super) clockwise: u32,
-    /// Whether left and right change places.
-    pub(super) mirrored: bool,
-}
-
-impl Orientation {
-    /// From the `image-orientation` tag: "rotate-90", "flip-rotate-180".
-    pub(super) fn of(tags: &[gst::TagList]) -> Self {
-        let Some(tag) = tags
-            .iter()
-            .find_map(|tags| tags.get::<gst::tags::ImageOrientation>())
-        else {
-            return Self::default();
-        };
-        let text = tag.get();
-        Self {
-            clockwise: text
-                .rsplit('-')
-                .next()
-                .and_then(|degrees| degrees.parse().ok())
-                .map_or(0, |degrees: u32| degrees % 360),
-            mirrored: text.starts_with("flip"),
-        }
-    }
-}
-
-impl Tags {
-    /// Takes what is not known yet.
-    fn fill(&mut self, tags: &gst::TagListRef) {
-        use gst::tags::{Artist, Copyright, Genre, License, Title};
-        fn text<'a, T>(tags: &'a gst::TagListRef) -> Option<String>
-        where
-            T: gst::Tag<'a, TagType = &'a str>,
-        {
-            let value = tags.get::<T>()?;
-            let text = value.get().trim();
-            (!text.is_empty()).then(|| text.to_owned())
-        }
-        self.title = self.title.take().or_else(|| text::<Title>(tags));
-        self.artist = self.artist.take().or_else(|| text::<Artist>(tags));
-        self.genre = self.genre.take().or_else(|| text::<Genre>(tags));
-        self.licence = self
-            .licence
-            .take()
-            .or_else(|| text::<License>(tags))
-            .or_else(|| text::<Copyright>(tags));
-    }
+    sentences::not_media(path)
 }

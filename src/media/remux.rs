@@ -6,14 +6,15 @@ use std::path::Path;
 
 use gstreamer as gst;
 
+use super::info::Orientation;
 use super::mux_picture::PictureTrack;
 use super::mux_sound::SoundTrack;
 use super::pipeline::{News, Pipeline};
-use super::probe::{Orientation, probe};
+use super::probe::probe;
 use super::source::with_location;
 use super::{AudioFormat, WavWriter, elements, matroska_edit, mp4_edit};
 use crate::error::{Error, Result};
-use crate::files::AtomicFile;
+use crate::files::{AtomicFile, is_same_file};
 use crate::jobs::Monitor;
 
 /// A file form that can be written.
@@ -189,14 +190,6 @@ pub(super) fn complete(
         mp4_edit::turn_picture(path, turn)?;
     }
     mp4_edit::trim_sound(path, sound.lead(), frames, sound.sample_rate())
-}
-
-/// Whether both names lead to one file.
-fn is_same_file(a: &Path, b: &Path) -> bool {
-    match (a.canonicalize(), b.canonicalize()) {
-        (Ok(a), Ok(b)) => a == b,
-        _ => false,
-    }
 }
 
 /// Renders the whole sound into a WAV file.

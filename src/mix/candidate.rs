@@ -100,6 +100,24 @@ impl Placement {
     }
 }
 
+/// Where in a track of `track_s` seconds the music is that sounds `at_s` seconds into a clip; `None` once all of it was
+/// heard.
+pub fn heard_at_s(in_point_s: f64, track_s: f64, at_s: f64) -> Option<f64> {
+    let frame = |seconds: f64| (seconds.max(0.0) * f64::from(RATE)).round() as u64;
+    let settings = CandidateSettings {
+        in_point_s,
+        ..CandidateSettings::default()
+    };
+    let placement = Placement::new(&settings, frame(track_s), u64::MAX);
+    let at = frame(at_s);
+    let place = if at < placement.first_end {
+        placement.in_point + at
+    } else {
+        at.checked_sub(placement.second_start)?
+    };
+    (at < placement.end).then(|| place as f64 / f64::from(RATE))
+}
+
 /// 0..=1 along `length` frames, with rounded ends.
 fn rounded(at: u64, length: u64) -> f32 {
     if at >= length {
@@ -275,5 +293,31 @@ impl Slot {
                 self.come(settings, gain, clip);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_track_is_heard_once_through() {
+        let check = |in_point_s: f64, at_s: f64, expected: Option<f64>| {
+            assert_eq!(
+                heard_at_s(in_point_s, 30.0, at_s),
+                expected,
+                "{in_point_s} {at_s}"
+            );
+        };
+        check(0.0, 0.0, Some(0.0));
+        check(0.0, 29.0, Some(29.0));
+        check(0.0, 30.0, None);
+        check(10.0, 5.0, Some(15.0));
+        check(10.0, 19.0, Some(29.0));
+        // From the end on it is the start, which came in two seconds before.
+        check(10.0, 20.0, Some(2.0));
+        check(10.0, 27.5, Some(9.5));
+        check(10.0, 28.0, None);
+        assert_eq!(heard_at_s(0.0, 0.0, 0.0), None);
     }
 }

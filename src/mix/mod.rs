@@ -11,6 +11,7 @@ mod limiter;
 mod loudness;
 mod source;
 
+pub use candidate::heard_at_s;
 pub use ducking::{DuckingCurve, DuckingPreset};
 pub use graph::{CandidateSettings, MixGraph, MixSettings, Solo};
 pub use loudness::{

@@ -36,7 +36,7 @@ fn index_does_only_what_changed() {
     );
     refused(
         &run!(&home, "index", music.join("broken.mp3")),
-        &["none of the 1 files"],
+        &["the file could not be indexed"],
     );
     refused(
         &run!(&home, "index", music.join("gone")),

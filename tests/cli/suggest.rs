@@ -171,4 +171,8 @@ fn silence_throughout_is_matched_by_the_picture_or_refused() {
         "--no-separate"
     );
     refused(&output, &["a.wav", "silent"]);
+    // As music, it would be suggested.
+    let output = run!(new_home().path(), "index", folder.path().join("a.wav"));
+    refused(&output, &["the file could not be indexed"]);
+    assert!(text(&output.stderr).contains("a.wav: is silent throughout"));
 }

@@ -18,6 +18,10 @@ fn usage_and_help() {
     ] {
         assert!(help.contains(command), "{command}");
     }
+    // As README.md says it.
+    let own = run!(home.path(), "help", "suggest");
+    assert_eq!(own.status.code(), Some(0));
+    assert!(text(&own.stdout).contains("--balance"));
     refused(&run!(home.path(), "suggest", "--top", "3"), &["MEDIA"]);
     refused(
         &run!(home.path(), "suggest", "a.mp4", "--balance", "2"),

@@ -137,6 +137,8 @@ fn form_ui(ui: &mut Ui, dialog: &ExportDialog, state: &State, commands: &mut Com
     });
     ui.horizontal(|ui| {
         ui.label("Original music");
+        // The ring that is not chosen has to be seen as well.
+        ui.visuals_mut().widgets.inactive.bg_stroke.color = tokens.dim;
         let muted = edit.mix.original_muted;
         if ui.radio(muted, "replace it").clicked() && !muted {
             commands.push(Command::SetMuted(Lane::Original, true));

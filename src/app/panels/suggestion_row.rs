@@ -13,6 +13,7 @@ use crate::app::widgets::icon::{self, Icon, icon_button_at};
 use crate::app::widgets::{score_bar, waveform};
 use crate::engine::suggest::Suggestion;
 use crate::library::{Track, TrackId};
+use crate::mix::heard_at_s;
 use crate::words;
 
 pub(super) const HEIGHT: f32 = 93.0;
@@ -242,8 +243,8 @@ fn moment(painter: &Painter, wave: Rect, row: &Row<'_>, state: &State, tokens: &
     );
     if row.sounds
         && let Some(candidate) = state.candidate()
+        && let Some(heard_s) = heard_at_s(candidate.in_point_s, length_s, state.transport.position_s)
     {
-        let heard_s = (candidate.in_point_s + state.transport.position_s).rem_euclid(length_s);
         painter.vline(
             x(heard_s),
             wave.expand2(vec2(0.0, 1.0)).y_range(),

@@ -1,8 +1,8 @@
 //! Teaching the model one's own taste: the corpus, the form, the live curves, the pack that comes out.
 
 use eframe::egui::{
-    self, Align, Button, DragValue, Frame, Grid, Layout, Margin, RichText, ScrollArea, Stroke, TextEdit, Ui,
-    vec2,
+    self, Align, Button, DragValue, Frame, Grid, Layout, Margin, Panel, RichText, ScrollArea, Stroke,
+    TextEdit, Ui, vec2,
 };
 use egui_plot::{Line, Plot, PlotPoints};
 
@@ -17,6 +17,16 @@ use crate::words;
 
 pub(super) fn training_ui(ui: &mut Ui, state: &State, commands: &mut Commands) {
     let tokens = theme::tokens(ui);
+    if let Some((report, pack)) = state.training.report.as_ref().zip(state.training.pack.as_ref()) {
+        // Under the rest, however long that is: a model waits for a decision.
+        Panel::bottom("trained model")
+            .frame(
+                Frame::new()
+                    .fill(tokens.panel)
+                    .inner_margin(Margin::symmetric(14, 10)),
+            )
+            .show(ui, |ui| decision_ui(ui, report, pack, state, commands));
+    }
     ScrollArea::vertical()
         .id_salt("training")
         .auto_shrink(false)
@@ -36,7 +46,7 @@ pub(super) fn training_ui(ui: &mut Ui, state: &State, commands: &mut Commands) {
                         loss_card(ui, state, tokens);
                     }
                     if let Some(report) = &state.training.report {
-                        report_ui(ui, report, state, commands);
+                        report_ui(ui, report);
                     }
                 });
         });
@@ -220,18 +230,25 @@ fn run_ui(ui: &mut Ui, state: &State, commands: &mut Commands) {
         });
     }
     let start = Command::StartTraining;
-    let button = if state.has_clip() && state.candidate().is_some() {
-        // One primary action on screen: with music in the mix that is the export.
-        Button::new("Start training")
-    } else {
-        theme::primary_button(tokens, "Start training")
-    };
-    let response = ui.add_enabled(start.enabled(state), button);
+    let response = ui.add_enabled(
+        start.enabled(state),
+        main_button(tokens, state, "Start training", state.training.report.is_none()),
+    );
     if response
         .on_disabled_hover_text("Choose a corpus folder first")
         .clicked()
     {
         commands.push(start);
+    }
+}
+
+/// One primary action on screen: with music in the mix that is the export.
+fn main_button(tokens: &Tokens, state: &State, text: &'static str, is_next: bool) -> Button<'static> {
+    let exports = state.has_clip() && state.candidate().is_some();
+    if is_next && !exports {
+        theme::primary_button(tokens, text)
+    } else {
+        Button::new(text)
     }
 }
 
@@ -350,41 +367,45 @@ fn plot(name: &'static str, height: f32, range: Option<(f64, f64)>) -> Plot<'sta
     }
 }
 
-fn report_ui(ui: &mut Ui, report: &FineTuneReport, state: &State, commands: &mut Commands) {
+fn report_ui(ui: &mut Ui, report: &FineTuneReport) {
     let tokens = theme::tokens(ui);
     ui.label(theme::strong_text("Done"));
-    let mut text = format!(
+    let text = format!(
         "{} used, pairs {}.",
         words::count(report.used, "video"),
         report.pairing
     );
-    if let Some(change) = change_in_words(report) {
-        text = format!("{text} {change}");
-    }
     ui.label(RichText::new(text).color(tokens.muted));
     if !report.rejected.is_empty() {
         rejected_ui(ui, &report.rejected);
     }
-    if let Some(pack) = &state.training.pack {
-        ui.horizontal(|ui| {
-            if state.settings.pack == *pack {
-                ui.label(RichText::new("This model is in use").color(tokens.good));
-                if let Some(before) = &state.window.previous_pack
-                    && ui.button(format!("Roll back to {before}")).clicked()
-                {
-                    commands.push(Command::RollBack);
-                }
-                return;
+    ui.label(theme::small_text(report.pack.display().to_string()).color(tokens.dim));
+}
+
+/// What the model that was trained last is worth, and what becomes of it.
+fn decision_ui(ui: &mut Ui, report: &FineTuneReport, pack: &str, state: &State, commands: &mut Commands) {
+    let tokens = theme::tokens(ui);
+    let change = change_in_words(report).unwrap_or_else(|| format!("The model {pack} is trained."));
+    ui.label(RichText::new(change).color(tokens.muted));
+    ui.horizontal(|ui| {
+        if state.settings.pack == pack {
+            ui.label(RichText::new("This model is in use").color(tokens.good));
+            if let Some(before) = &state.window.previous_pack
+                && ui.button(format!("Roll back to {before}")).clicked()
+            {
+                commands.push(Command::RollBack);
             }
-            if ui.button("Keep model").clicked() {
-                commands.push(Command::UsePack(pack.clone()));
-            }
-            if ui.button("Discard model").clicked() {
-                commands.push(Command::DiscardModel(pack.clone()));
+            return;
+        }
+        if ui.button("Discard model").clicked() {
+            commands.push(Command::DiscardModel(pack.to_owned()));
+        }
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            if ui.add(main_button(tokens, state, "Keep model", true)).clicked() {
+                commands.push(Command::UsePack(pack.to_owned()));
             }
         });
-    }
-    ui.label(theme::small_text(report.pack.display().to_string()).color(tokens.dim));
+    });
 }
 
 /// Recall on held-out videos before and after; of so few that all are among the first ten, R@1.

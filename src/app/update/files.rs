@@ -8,7 +8,7 @@ use crate::app::demo;
 use crate::app::session::{Asking, Clip, ExportDialog, PathPrompt, PathPurpose, State};
 use crate::app::work::{Mark, Task};
 use crate::engine::export::ExportRequest;
-use crate::media::Container;
+use crate::media::{self, Container};
 use crate::mix::Solo;
 use crate::project::{Edit, History};
 use crate::settings::Folders;
@@ -246,10 +246,12 @@ impl App {
     }
 }
 
-/// A typed path: without the quotes that file managers copy, `~` as the home folder, absolute.
+/// A typed path: without the quotes and as the address that file managers copy, `~` as the home folder, absolute.
 fn typed_path(text: &str) -> PathBuf {
     let text = text.trim().trim_matches(|c| c == '"' || c == '\'');
-    let text = text.strip_prefix("file://").unwrap_or(text);
+    if let Some(path) = media::path_of_address(text) {
+        return path;
+    }
     let home = std::env::var_os("HOME").or_else(|| std::env::var_os("USERPROFILE"));
     let path = match (text.strip_prefix("~/"), home) {
         (Some(rest), Some(home)) => Path::new(&home).join(rest),
@@ -319,7 +321,7 @@ mod tests {
     #[test]
     fn typed_paths_come_as_people_paste_them() {
         assert_eq!(typed_path(" \"/a/b c.mp4\" "), Path::new("/a/b c.mp4"));
-        assert_eq!(typed_path("file:///a/b.mp4"), Path::new("/a/b.mp4"));
+        assert_eq!(typed_path("file:///a/b%20%C3%A9.mp4"), Path::new("/a/b é.mp4"));
         assert!(typed_path("clip.mp4").is_absolute());
     }
 }

@@ -15,10 +15,12 @@ pub(in crate::app) fn paint(painter: &Painter, rect: Rect, why: &Why, tokens: &T
     }
 }
 
-/// "voice 62 · picture 38".
+/// "voice 62 · picture 38", "picture alone".
 pub(in crate::app) fn words(why: &Why) -> String {
     let percent = |share: f32| (share * 100.0).round();
     match (why.voice_share, why.picture_share) {
+        (Some(0.0), Some(_)) => "picture alone".to_owned(),
+        (Some(_), Some(0.0)) => "voice alone".to_owned(),
         (Some(voice), Some(picture)) => format!("voice {} · picture {}", percent(voice), percent(picture)),
         (Some(voice), None) => format!("voice {}", percent(voice)),
         (None, Some(picture)) => format!("picture {}", percent(picture)),
@@ -38,6 +40,12 @@ mod tests {
             ..Why::default()
         };
         assert_eq!(words(&why), "voice 62 · picture 38");
+        let alone = Why {
+            voice_share: Some(0.0),
+            picture_share: Some(1.0),
+            ..Why::default()
+        };
+        assert_eq!(words(&alone), "picture alone");
         assert_eq!(words(&Why::default()), "no share of voice or picture");
     }
 }

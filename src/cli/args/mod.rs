@@ -20,8 +20,7 @@ pub(super) use self::training::{CorpusCommand, Descent, EvaluateArgs, TrainArgs}
     name = "undertone",
     version,
     about = "Background music for videos with a voice-over",
-    long_about = "Background music for videos with a voice-over. Without a command the window opens.",
-    disable_help_subcommand = true
+    long_about = "Background music for videos with a voice-over. Without a command the window opens."
 )]
 pub(super) struct Arguments {
     /// Video or sound file to open in the window

@@ -13,11 +13,11 @@ use crate::engine::Engine;
 use crate::engine::cache::{note_use, stems_folder};
 use crate::engine::content;
 use crate::error::{Error, Result};
+use crate::files::UNFINISHED;
 use crate::jobs::Monitor;
 use crate::media::WavReader;
 use crate::settings::Folders;
 
-const UNFINISHED: &str = ".undertone-";
 /// No separation takes as long as this: what is older was left behind.
 const ABANDONED: Duration = Duration::from_hours(24);
 

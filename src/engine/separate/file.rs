@@ -6,6 +6,7 @@ use std::path::Path;
 use super::{STAGE, SeparateOptions, Separator, StemFiles, Stems};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
+use crate::files::remove_abandoned;
 use crate::jobs::Monitor;
 use crate::media::{self, AudioFormat, AudioReader, MediaInfo, WavWriter};
 use crate::settings::Folders;
@@ -53,6 +54,7 @@ fn write_stems(
 ) -> Result<StemFiles> {
     let format = AudioFormat::MIX;
     let (voice, bgm) = (folder.join("voice.wav"), folder.join("bgm.wav"));
+    remove_abandoned(&voice);
     let mut writers = Writers {
         voice: WavWriter::create(&voice, format)?,
         bgm: WavWriter::create(&bgm, format)?,

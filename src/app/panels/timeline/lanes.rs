@@ -10,7 +10,7 @@ use crate::app::theme::{self, Tokens};
 use crate::app::widgets::icon::letter_switch;
 use crate::app::widgets::{level_meter, waveform};
 use crate::library::TrackId;
-use crate::mix::{DuckingCurve, Solo};
+use crate::mix::{DuckingCurve, Solo, heard_at_s};
 
 /// Depth that the ducking curve shows, dB.
 const DUCK_DB: f32 = 18.0;
@@ -147,9 +147,15 @@ pub(super) fn lane_content(
     match lane {
         Lane::Candidate => match candidate {
             Some(candidate) => candidate_content(ui, rect, scale, candidate, state, colour),
+            None if state.suggestions.rows.is_empty() => {
+                say("The music you listen to appears here", tokens.muted);
+            }
             None => say("Arrow down listens to the first suggestion", tokens.muted),
         },
         Lane::Voice | Lane::Original => match &clip.sound {
+            ClipSound::Separated(stems) if lane == Lane::Voice && stems.levels.lufs.is_none() => {
+                say("No voice was heard in this video", tokens.muted);
+            }
             ClipSound::Separated(stems) => {
                 let peaks = if lane == Lane::Voice {
                     &stems.voice_peaks
@@ -193,14 +199,15 @@ fn candidate_content(
         .track(TrackId(candidate.track_id))
         .map_or(&[][..], |track| &track.peaks);
     let length_s = candidate.duration_s.max(0.001);
-    let place = |part: f32| (candidate.in_point_s + scale.time_at(part)) / length_s;
     waveform::paint(
         ui.painter(),
         rect,
         |from, to| {
-            // The track starts over where the clip outlasts it.
-            let from_part = place(from).rem_euclid(1.0) as f32;
-            waveform::of_track(peaks, from_part, from_part + (place(to) - place(from)) as f32)
+            let (from_s, to_s) = (scale.time_at(from), scale.time_at(to));
+            heard_at_s(candidate.in_point_s, length_s, from_s).map_or(0.0, |heard_s| {
+                let part = |track_s: f64| (track_s / length_s) as f32;
+                waveform::of_track(peaks, part(heard_s), part(heard_s + to_s - from_s))
+            })
         },
         |_| colour,
     );
