@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use crossbeam_channel::Receiver;
 use eframe::egui::TextureOptions;
 
 use super::App;
@@ -11,6 +12,7 @@ use super::picture::image_of;
 use super::session::{Asking, ClipSound, Ending, EngineState, JobLine, export_words, file_name};
 use super::work::{CacheWork, Opened, Outcome, Separated, Task};
 use crate::engine::export::ExportReport;
+use crate::engine::fine_tune::News;
 use crate::engine::index::IndexReport;
 use crate::engine::suggest::SuggestReport;
 use crate::error::Error;
@@ -38,7 +40,7 @@ impl App {
                 Err(error) => self.failed(task, &error),
             }
         }
-        self.take_epochs();
+        self.take_training_news();
         self.forget_small_jobs();
         self.state.jobs = self
             .runner
@@ -73,9 +75,12 @@ impl App {
         }
     }
 
-    fn take_epochs(&mut self) {
-        if let Some(epochs) = &self.epochs {
-            self.state.training.curve.extend(epochs.try_iter());
+    fn take_training_news(&mut self) {
+        for news in self.training_news.iter().flat_map(Receiver::try_iter) {
+            match news {
+                News::Understood(item) => self.state.training.understood.push(item),
+                News::Epoch(epoch) => self.state.training.curve.push(epoch),
+            }
         }
     }
 
@@ -163,7 +168,7 @@ impl App {
                     .clone()
                     .map(|pack| ("Use it".to_owned(), Command::UsePack(pack)));
                 self.state.notes.add(NoteKind::Good, text, action);
-                self.take_epochs();
+                self.take_training_news();
                 self.state.training.job = None;
                 self.state.training.report = Some(report);
             }
@@ -393,7 +398,7 @@ impl App {
                 self.state.training.problem = Some(sentence).filter(|_| !cancelled);
             }
             Task::Train => {
-                self.take_epochs();
+                self.take_training_news();
                 let training = &mut self.state.training;
                 training.job = None;
                 training.problem = Some(sentence).filter(|_| !cancelled);
@@ -402,6 +407,7 @@ impl App {
                     .clone()
                     .filter(|_| cancelled && training.ending == Ending::Discard);
                 if discarded.is_some() {
+                    training.understood.clear();
                     training.curve.clear();
                 }
                 self.start_listing_runs(discarded.as_deref());
