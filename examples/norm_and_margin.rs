@@ -5,14 +5,17 @@
 
 #![allow(clippy::print_stdout, reason = "a measurement prints what it finds")]
 
-use candle_core::{Device, Tensor};
-use rand::{Rng, SeedableRng};
-use rand_chacha::ChaCha8Rng;
+#[path = "../tests/training/made_up.rs"]
+mod made_up;
+
+use candle_core::Device;
 use undertone::error::{Error, ErrorKind, Result};
 use undertone::jobs::Monitor;
 use undertone::networks::mrcmv::{Config as Network, Mrcmv, Norm};
 use undertone::training::sampler::Sampler;
 use undertone::training::{Config, Cut, Example, Heads, OptimizerConfig, Outcome, Run, Variables, train};
+
+use made_up::{examples, related};
 
 const ITEMS: usize = 64;
 
@@ -21,17 +24,8 @@ fn main() -> Result<()> {
         text.parse()
             .map_err(|_| Error::new(ErrorKind::Input, format!("{text}: give a number of epochs")))
     })?;
-    let examples: Vec<Example> = related(1)?
-        .into_iter()
-        .enumerate()
-        .map(|(index, cut)| Example {
-            video: index,
-            bgm: index,
-            duration_s: 20.0,
-            cuts: vec![cut],
-        })
-        .collect();
-    let held_out = related(2)?;
+    let examples = examples(&related(ITEMS, 1)?);
+    let held_out = related(ITEMS, 2)?;
     println!("norm      rate   epoch       loss  held-out R@1 / R@10");
     for norm in [Norm::Unit, Norm::SqrtDim, Norm::None] {
         for rate in [1e-6, 1e-5, 1e-4] {
@@ -55,28 +49,6 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// Items whose music follows from voice and picture: the same few numbers, turned, plus noise.
-fn related(seed: u64) -> Result<Vec<Cut>> {
-    let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    (0..ITEMS)
-        .map(|_| {
-            let mood: Vec<f32> = (0..6).map(|_| rng.random_range(-1.0..1.0)).collect();
-            let mut rows = |count: usize, width: usize, shift: usize| -> Result<Tensor> {
-                let values: Vec<f32> = (0..count * width)
-                    .map(|at| mood[(at % width + shift) % 6] + rng.random_range(-0.3..0.3))
-                    .collect();
-                Ok(Tensor::from_vec(values, (count, width), &Device::Cpu)?)
-            };
-            Ok(Cut {
-                start_s: 0.0,
-                picture: Some((rows(8, 12, 1)?, rows(64, 6, 2)?)),
-                voices: vec![rows(72, 16, 3)?],
-                bgms: vec![rows(72, 16, 4)?],
-            })
-        })
-        .collect()
-}
-
 fn trained(
     norm: Norm,
     rate: f64,
@@ -94,6 +66,7 @@ fn trained(
     };
     let config = Config {
         epochs,
+        until_converged: false,
         optimizer: OptimizerConfig::Sgd { rate, momentum: 0.9 },
         ..Config::default()
     };
@@ -108,6 +81,7 @@ fn trained(
         config: &config,
         sampler: &sampler,
         learner: &heads,
+        redraw: None,
         variables,
         folder: folder.path(),
         about: serde_json::Value::Null,

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use crossbeam_channel::Receiver;
 use eframe::egui::TextureOptions;
 
 use super::App;
@@ -11,6 +12,7 @@ use super::picture::image_of;
 use super::session::{Asking, ClipSound, EngineState, JobLine, export_words, file_name};
 use super::work::{CacheWork, Opened, Outcome, Separated, Task};
 use crate::engine::export::ExportReport;
+use crate::engine::fine_tune::News;
 use crate::engine::index::IndexReport;
 use crate::engine::suggest::SuggestReport;
 use crate::jobs::JobState;
@@ -37,7 +39,7 @@ impl App {
                 Err(error) => self.failed(task, &error),
             }
         }
-        self.take_epochs();
+        self.take_training_news();
         self.forget_small_jobs();
         self.state.jobs = self
             .runner
@@ -72,9 +74,12 @@ impl App {
         }
     }
 
-    pub(super) fn take_epochs(&mut self) {
-        if let Some(epochs) = &self.epochs {
-            self.state.training.curve.extend(epochs.try_iter());
+    pub(super) fn take_training_news(&mut self) {
+        for news in self.training_news.iter().flat_map(Receiver::try_iter) {
+            match news {
+                News::Understood(item) => self.state.training.understood.push(item),
+                News::Epoch(epoch) => self.state.training.curve.push(epoch),
+            }
         }
     }
 
@@ -162,7 +167,7 @@ impl App {
                     .clone()
                     .map(|pack| ("Use it".to_owned(), Command::UsePack(pack)));
                 self.state.notes.add(NoteKind::Good, text, action);
-                self.take_epochs();
+                self.take_training_news();
                 self.state.training.job = None;
                 self.state.training.report = Some(report);
             }

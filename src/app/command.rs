@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use super::filter::Filter;
 use super::session::{Lane, PathPurpose, State};
-use super::state::Tab;
+use super::state::{Tab, Until};
 use crate::device::DeviceChoice;
 use crate::engine::fine_tune::Scope;
 use crate::jobs::JobId;
@@ -83,6 +83,7 @@ pub(super) enum Command {
     ChooseCorpus,
     PickVideos,
     SetCorpus(String),
+    SetUntil(Until),
     SetEpochs(usize),
     SetScope(Scope),
     SetSeed(u64),

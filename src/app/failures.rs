@@ -53,7 +53,7 @@ impl App {
                 self.state.training.problem = Some(sentence).filter(|_| !cancelled);
             }
             Task::Train => {
-                self.take_epochs();
+                self.take_training_news();
                 let training = &mut self.state.training;
                 training.job = None;
                 training.problem = Some(sentence).filter(|_| !cancelled);
@@ -62,6 +62,7 @@ impl App {
                     .clone()
                     .filter(|_| cancelled && training.ending == Ending::Discard);
                 if discarded.is_some() {
+                    training.understood.clear();
                     training.curve.clear();
                 }
                 self.start_listing_runs(discarded.as_deref());

@@ -38,7 +38,7 @@ use eframe::egui;
 
 use crate::device::DeviceChoice;
 use crate::engine::cache::Lease;
-use crate::engine::fine_tune::EpochReport;
+use crate::engine::fine_tune::News;
 use crate::error::{Error, ErrorKind, Result};
 use crate::jobs::{JobId, Runner};
 use crate::media::VideoFollower;
@@ -116,7 +116,7 @@ pub struct App {
     stems_lease: Option<Lease>,
     mixed: sync::Mixed,
     level: level::Level,
-    epochs: Option<Receiver<EpochReport>>,
+    training_news: Option<Receiver<News>>,
     engine_request: u64,
     question: u64,
     /// Music to index once the engine is there.
@@ -175,7 +175,7 @@ impl App {
             stems_lease: None,
             mixed: sync::Mixed::default(),
             level: level::Level::default(),
-            epochs: None,
+            training_news: None,
             engine_request: 0,
             question: 0,
             wanted_music: Vec::new(),

@@ -16,7 +16,7 @@ use super::notes::Notes;
 use super::state::WindowState;
 use crate::device::DeviceChoice;
 use crate::engine::corpus::CorpusReport;
-use crate::engine::fine_tune::{EpochReport, FineTuneReport, Unfinished};
+use crate::engine::fine_tune::{EpochReport, FineTuneReport, Understood, Unfinished};
 use crate::engine::suggest::Suggestion;
 use crate::engine::{Engine, EngineOptions};
 use crate::jobs::JobId;
@@ -61,6 +61,8 @@ pub(super) struct PackLine {
 #[derive(Default)]
 pub(super) struct TrainingView {
     pub job: Option<JobId>,
+    /// What the run has understood so far.
+    pub understood: Vec<Understood>,
     pub curve: Vec<EpochReport>,
     pub report: Option<FineTuneReport>,
     pub problem: Option<String>,

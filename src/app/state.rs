@@ -20,6 +20,19 @@ pub(super) enum Tab {
     Training,
 }
 
+/// When training ends.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Until {
+    /// When the loss has converged, as in the paper.
+    #[default]
+    Converged,
+    /// When recall on the held-out videos no longer rises; the best epoch is kept.
+    Recall,
+    /// After so many epochs.
+    Epochs,
+}
+
 /// The saved part of the window.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -38,6 +51,7 @@ pub(super) struct WindowState {
     pub size: [f32; 2],
     /// The training form.
     pub corpus: String,
+    pub until: Until,
     pub epochs: usize,
     pub scope: Scope,
     pub seed: u64,
@@ -60,7 +74,8 @@ impl Default for WindowState {
             tab: Tab::Library,
             size: [1440.0, 900.0],
             corpus: String::new(),
-            epochs: 30,
+            until: Until::default(),
+            epochs: 100,
             scope: Scope::Heads,
             seed: 1,
             pack_name: "mine".to_owned(),

@@ -85,6 +85,7 @@ impl App {
             C::ChooseCorpus
             | C::PickVideos
             | C::SetCorpus(_)
+            | C::SetUntil(_)
             | C::SetEpochs(_)
             | C::SetScope(_)
             | C::SetSeed(_)

@@ -3,24 +3,27 @@
 use std::path::Path;
 
 use super::Done;
-use super::args::{CorpusCommand, Descent, EvaluateArgs, TrainArgs};
+use super::args::{CorpusCommand, Descent, EvaluateArgs, Separation, TrainArgs};
 use super::console::{Align, Table, complain, one_line, print, print_json};
 use super::session::Session;
 use crate::engine::corpus::{self, GenerateRequest, ImportRequest};
-use crate::engine::evaluate::{self, EvaluateReport, EvaluateRequest, EvaluateRow, Protocol};
-use crate::engine::fine_tune::{self, EpochReport, FineTuneRequest};
-use crate::error::Result;
-use crate::training::OptimizerConfig;
+use crate::engine::evaluate::{self, Ask, EvaluateReport, EvaluateRequest, EvaluateRow, Protocol};
+use crate::engine::fine_tune::{self, EpochReport, FineTuneRequest, News};
+use crate::error::{Error, ErrorKind, Result};
+use crate::training::{ObjectiveConfig, OptimizerConfig, RateSchedule};
 
 pub(super) fn train(session: &Session, args: TrainArgs) -> Result<Done> {
-    let request = request_of(args);
-    let on_epoch = |epoch: EpochReport| {
+    let request = request_of(args)?;
+    let on_news = |news: News| {
+        let News::Epoch(epoch) = news else {
+            return;
+        };
         session.monitor.progress(
             &epoch_line(&epoch),
             Some(epoch.epoch as f32 / epoch.epochs.max(1) as f32),
         );
     };
-    let report = fine_tune::fine_tune(&session.engine()?, &request, &on_epoch, &session.monitor)?;
+    let report = fine_tune::fine_tune(&session.engine()?, &request, &on_news, &session.monitor)?;
     session.finish();
     complain_of(&report.rejected);
     let mut text = format!(
@@ -29,6 +32,9 @@ pub(super) fn train(session: &Session, args: TrainArgs) -> Result<Done> {
         report.used,
         report.pairing
     );
+    if report.recognised > 0 {
+        text += &format!(", the music of {} from the library", report.recognised);
+    }
     if let (Some(before), Some(after)) = (report.before, report.after) {
         text += &format!(
             ", validation R@10 {:.1} % before and {:.1} % after",
@@ -39,9 +45,20 @@ pub(super) fn train(session: &Session, args: TrainArgs) -> Result<Done> {
     Ok(Done::Found)
 }
 
-fn request_of(args: TrainArgs) -> FineTuneRequest {
+fn request_of(args: TrainArgs) -> Result<FineTuneRequest> {
     let mut training = args.method.training();
+    training.objective = match (args.objective, args.temperature) {
+        (Separation::Triplet, None) => ObjectiveConfig::Triplet,
+        (Separation::Triplet, Some(_)) => {
+            return Err(unfitting("--temperature goes with --objective contrastive"));
+        }
+        (Separation::Contrastive, None) => ObjectiveConfig::contrastive(),
+        (Separation::Contrastive, Some(temperature)) => ObjectiveConfig::Contrastive { temperature },
+    };
+    // Its loss is a mean, which the paper's rate for sums would not move.
+    let contrastive = args.objective == Separation::Contrastive;
     training.optimizer = match args.optimizer {
+        None if contrastive => OptimizerConfig::adam_w(),
         None => training.optimizer,
         Some(Descent::Sgd) => OptimizerConfig::default(),
         Some(Descent::Adamw) => OptimizerConfig::adam_w(),
@@ -49,24 +66,45 @@ fn request_of(args: TrainArgs) -> FineTuneRequest {
     if let Some(rate) = args.rate {
         training.optimizer = training.optimizer.at_rate(rate);
     }
+    if let Some(decay) = args.weight_decay {
+        match &mut training.optimizer {
+            OptimizerConfig::AdamW { weight_decay, .. } => *weight_decay = decay,
+            OptimizerConfig::Sgd { .. } => {
+                return Err(unfitting("--weight-decay goes with --optimizer adamw"));
+            }
+        }
+    }
+    training.rate_schedule = args.schedule;
+    if args.schedule == RateSchedule::Cosine && args.epochs.is_none() {
+        return Err(unfitting(
+            "--schedule cosine needs to know the last epoch; add --epochs",
+        ));
+    }
     training.batch_size = args.batch.map_or(training.batch_size, |batch| batch as usize);
     training.lambda = args.lambda.unwrap_or(training.lambda);
     training.margin.start = args.margin.unwrap_or(training.margin.start);
-    FineTuneRequest {
+    Ok(FineTuneRequest {
         method: args.method,
         without: args.without,
         scope: args.scope,
         leak_free: args.leak_free,
-        epochs: args.epochs.map_or(training.epochs, |epochs| epochs as usize),
+        epochs: args.epochs.map(|epochs| epochs as usize),
         seed: args.seed.unwrap_or(training.seed),
         resume: args.resume,
         start: args.start,
         norm: args.norm,
         cuts: args.cuts as usize,
+        renderings: args.renderings as usize,
+        redraw: args.redraw.map(|epochs| epochs as usize),
         patience: args.patience.map(|patience| patience as usize),
         training: Some(training),
         ..FineTuneRequest::new(&args.corpus, &args.out)
-    }
+    })
+}
+
+/// Two options that do not go together.
+fn unfitting(problem: &str) -> Error {
+    Error::new(ErrorKind::Input, problem)
 }
 
 fn epoch_line(epoch: &EpochReport) -> String {
@@ -85,6 +123,7 @@ pub(super) fn evaluate(session: &Session, args: EvaluateArgs) -> Result<Done> {
         packs: session.common.pack.clone(),
         floors: args.floor,
         protocols: args.protocol,
+        asks: args.ask,
         train: args.train,
         epochs: args.epochs.map(|epochs| epochs as usize),
         seed: args.seed,
@@ -110,7 +149,8 @@ pub(super) fn evaluate(session: &Session, args: EvaluateArgs) -> Result<Done> {
 fn table_of(report: &EvaluateReport) -> String {
     let mut table = Table::default();
     let head = [
-        "pack", "method", "without", "protocol", "queries", "R@1", "R@5", "R@10", "R@25", "median", "VGGish",
+        "pack", "method", "without", "protocol", "asked by", "queries", "R@1", "R@5", "R@10", "R@25",
+        "median", "VGGish",
     ];
     table.row(head.map(str::to_owned));
     for row in &report.rows {
@@ -122,6 +162,13 @@ fn table_of(report: &EvaluateReport) -> String {
                 Protocol::Separated => "separated".to_owned(),
                 Protocol::Clean => "clean".to_owned(),
             },
+            match (row.method.as_str(), row.ask) {
+                ("mrcmv", Ask::Both) => "both",
+                ("mrcmv", Ask::Voice) => "voice",
+                ("mrcmv" | "cmmr" | "cbvmr", _) => "picture",
+                _ => "",
+            }
+            .to_owned(),
             row.queries.to_string(),
             recall(row, "r1", row.r1),
             recall(row, "r5", row.r5),
@@ -132,8 +179,8 @@ fn table_of(report: &EvaluateReport) -> String {
                 .map_or_else(|| "-".to_owned(), |distance| format!("{distance:.3}")),
         ]);
     }
-    let mut align = [Align::Right; 11];
-    align[..4].fill(Align::Left);
+    let mut align = [Align::Right; 12];
+    align[..5].fill(Align::Left);
     format!("{}\n{}", one_line(&report.corpus), table.lines(&align))
 }
 

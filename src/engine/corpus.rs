@@ -20,6 +20,8 @@ use crate::training::sampler::cut_count;
 
 /// Windows of 32 s kept of each longer video, from which each epoch draws one.
 pub(super) const CUTS: usize = 4;
+/// Renderings of a cut's sounds, from which each epoch draws one.
+pub(super) const RENDERINGS: usize = 2;
 
 /// A sample beyond this (-60 dBFS) is a sound.
 const AUDIBLE: f32 = 1e-3;
@@ -102,6 +104,19 @@ impl Inspected {
     /// The items of one split.
     pub(super) fn split(&self, split: Split) -> impl Iterator<Item = &Usable> {
         self.items.iter().filter(move |item| item.split == split)
+    }
+
+    /// The training items without those that were `rejected` later.
+    pub(super) fn learnt_from(&self, rejected: &[(String, String)]) -> Self {
+        Self {
+            name: self.name.clone(),
+            items: self
+                .split(Split::Train)
+                .filter(|item| rejected.iter().all(|(id, _)| *id != item.id))
+                .cloned()
+                .collect(),
+            rejected: Vec::new(),
+        }
     }
 
     /// Of everything that training sees of it: ids, splits, tags and the bytes of every file, lower-case hex.
@@ -228,7 +243,7 @@ fn look_at(item: &Item, monitor: &Monitor) -> Result<Usable> {
 }
 
 /// Fails where the file is silent throughout.
-fn media_file(path: &Path, duration_s: f64, monitor: &Monitor) -> Result<MediaFile> {
+pub(super) fn media_file(path: &Path, duration_s: f64, monitor: &Monitor) -> Result<MediaFile> {
     let stamp = stamp(path);
     let mut reader = AudioReader::open(path, AudioFormat::VGGISH, 0.0)?;
     let mut samples = Vec::new();

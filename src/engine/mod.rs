@@ -17,6 +17,7 @@ pub mod index;
 mod matcher;
 pub mod models;
 mod pairs;
+mod recognise;
 pub mod reembed;
 pub mod run_network;
 pub mod separate;

@@ -6,28 +6,33 @@
 //!   query's sound. Levels and ducking are drawn by lot; the sounds of the game and the codec are not renewed, because
 //!   the corpus does not have them apart.
 //! - *Masked*, where there is only the mix: query and candidate windows lie a clip apart where the video is long enough, and random gains run over
-//!   both stems. That hides the trace and does not remove it, so it is never called leak-free.
+//!   both stems. That hides the trace and does not remove it, so it is never called leak-free. Where one of the two clean
+//!   stems is there, its side is made of it, and the pair is called masked all the same. Music that is recognised as a track
+//!   of the library counts as its clean track.
 //! - *Paper*, where swapping is off: both stems of one window of one mix.
 //!
-//! The paper and the reading draw anew in every epoch. Features of a new draw need separation, SlowFast and VGGish again, so
-//! here a few draws of each item are made once, and each epoch chooses among them.
+//! The paper and the reading draw anew in every epoch. Features of a new draw need separation and VGGish again, and of a new
+//! cut SlowFast too. So a few draws of each item are made once and each epoch chooses among them, unless the run is asked to
+//! draw the sounds anew every so many epochs; cuts stay.
 
 use std::collections::HashMap;
+use std::rc::Rc;
 
+use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::clips::{Clips, Keep, Mix, Picture, Window};
 use super::corpus::{Inspected, MediaFile, Usable};
+use super::recognise::Recogniser;
 use crate::error::{Error, Result};
 use crate::jobs::Monitor;
 use crate::training::corpus::Split;
 use crate::training::sampler::{CLIP_S, random_cuts};
 use crate::training::{Cut, Example};
 
-/// Renderings of a sound that are drawn by lot: mixes of a voice, levels of a track, windows of a stem.
-const RENDERINGS: usize = 2;
 /// How much louder or quieter than it is a clean track may be heard, dB.
 const LEVEL_DB: f32 = 6.0;
 
@@ -40,8 +45,41 @@ pub(super) struct Pairs<P, S> {
     pub(super) validation: Vec<Cut<P, S>>,
     /// "leak-free", "masked" or "paper".
     pub(super) pairing: &'static str,
+    /// Items whose music is a track of the library.
+    pub(super) recognised: usize,
     /// Items passed over, and why.
     pub(super) rejected: Vec<(String, String)>,
+}
+
+/// What was understood of one item.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Understood {
+    /// Its id.
+    pub id: String,
+    /// Whether it is held out to watch the recall, or learnt from.
+    pub held_out: bool,
+    /// Cuts of 32 s with music.
+    pub cuts: usize,
+    /// Those of them in which a voice-over is heard.
+    pub voices: usize,
+    /// Whether there is a picture.
+    pub picture: bool,
+    /// Where the voice comes from.
+    pub voice_from: Source,
+    /// Where the music comes from.
+    pub music_from: Source,
+}
+
+/// Where a stem comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Source {
+    /// The mix, by separation.
+    Separated,
+    /// The corpus, which has it clean.
+    Clean,
+    /// The library, which has the track that was recognised.
+    Library,
 }
 
 /// How pairs are made.
@@ -51,22 +89,35 @@ pub(super) struct Pairing {
     pub(super) leak_free: bool,
     /// Windows kept of each longer video.
     pub(super) cuts: usize,
+    /// Draws of each cut's sounds: mixes of a voice, levels of a track, windows of a stem.
+    pub(super) renderings: usize,
+    /// Counts the draws of one run. A later one draws sounds alone, and of the first one's cuts no more than `taken`.
+    pub(super) draw: usize,
+    pub(super) taken: usize,
     pub(super) seed: u64,
     /// The picture alone asks: an item without one is passed over, and voices are not needed.
     pub(super) visual_only: bool,
 }
 
-/// Makes or reads the features of all training and validation items. An item that fails is passed over.
-pub(super) fn pairs<P: Picture, S: Keep>(
-    clips: &Clips<'_>,
-    corpus: &Inspected,
+/// Makes or reads the features of all training and validation items. An item that fails is passed over. `on_item` sees each
+/// once it is there.
+pub(super) fn pairs<'a, P: Picture, S: Keep>(
+    clips: &'a Clips<'a>,
+    corpus: &'a Inspected,
     how: Pairing,
+    on_item: &dyn Fn(Understood),
     monitor: &Monitor,
 ) -> Result<Pairs<P, S>> {
     let train: Vec<&Usable> = corpus.split(Split::Train).collect();
     let validation: Vec<&Usable> = corpus.split(Split::Val).collect();
+    let recogniser = if how.leak_free && train.iter().any(|item| item.bgm.is_none()) {
+        Recogniser::new(clips.engine(), monitor)?.map(Rc::new)
+    } else {
+        None
+    };
     let maker = Maker {
         clips,
+        recogniser,
         tracks: train.iter().copied().filter(|item| item.bgm.is_some()).collect(),
         how,
     };
@@ -76,6 +127,7 @@ pub(super) fn pairs<P: Picture, S: Keep>(
         tags: Vec::new(),
         validation: Vec::new(),
         pairing: "paper",
+        recognised: 0,
         rejected: Vec::new(),
     };
     let (mut swapped, mut masked) = (0, 0);
@@ -86,27 +138,32 @@ pub(super) fn pairs<P: Picture, S: Keep>(
         part.progress(&format!("Understanding {}", item.id), Some(0.0));
         let quiet = Monitor::new(part.cancel_token().clone(), |_| {});
         let made = if item.split == Split::Train {
-            maker.example(item, &quiet).map(|(cuts, way)| {
-                match way {
+            maker.example_of_draw(item, &quiet).map(|made| {
+                match made.way {
                     Way::Swapped => swapped += 1,
                     Way::Masked => masked += 1,
                     Way::Paper => {}
                 }
                 pairs.tags.push(item.tags.clone());
+                pairs.recognised += usize::from(made.track.is_some());
                 pairs.examples.push(Example {
                     video: names.of(&item.video.sha256),
-                    bgm: names.of(item.bgm_identity()),
+                    bgm: names.of(made.track.as_deref().unwrap_or(item.bgm_identity())),
                     duration_s: item.video.duration_s,
-                    cuts,
+                    cuts: made.cuts,
                 });
+                made.understood
             })
         } else {
-            maker
-                .first_clip(item, &quiet)
-                .map(|cut| pairs.validation.push(cut))
+            maker.first_clip(item, &quiet).map(|cut| {
+                let separated = (Source::Separated, Source::Separated);
+                let understood = understood(item, std::slice::from_ref(&cut), separated);
+                pairs.validation.push(cut);
+                understood
+            })
         };
         match made {
-            Ok(()) => {}
+            Ok(understood) => on_item(understood),
             Err(error) if error.is_cancelled() => return Err(error),
             Err(error) => pairs.rejected.push((item.id.clone(), error.to_string())),
         }
@@ -138,19 +195,52 @@ enum Way {
     Paper,
 }
 
+/// The stems of an item that training can take in place of those of its mix.
+#[derive(Clone, Copy)]
+struct Clean<'a> {
+    /// Where another track is at hand to lie under it.
+    voice: Option<&'a MediaFile>,
+    /// What lies under the cut.
+    bgm: Option<Window<'a>>,
+}
+
+/// The cuts of an item.
+struct Made<P, S> {
+    cuts: Vec<Cut<P, S>>,
+    way: Way,
+    /// sha256 of the library's track that was recognised.
+    track: Option<String>,
+    understood: Understood,
+}
+
+#[derive(Clone)]
 struct Maker<'a> {
     clips: &'a Clips<'a>,
+    /// `None` where no item needs it, or there is no library.
+    recogniser: Option<Rc<Recogniser<'a>>>,
     /// Training items whose clean track may lie under another's voice.
     tracks: Vec<&'a Usable>,
     how: Pairing,
 }
 
 impl Maker<'_> {
-    fn example<P: Picture, S: Keep>(
-        &self,
-        item: &Usable,
-        monitor: &Monitor,
-    ) -> Result<(Vec<Cut<P, S>>, Way)> {
+    /// An item of which a later draw leaves nothing stays as it was, so that no other takes its place.
+    fn example_of_draw<P: Picture, S: Keep>(&self, item: &Usable, monitor: &Monitor) -> Result<Made<P, S>> {
+        match self.example(item, monitor) {
+            Err(error) if self.how.draw > 0 && !error.is_cancelled() => Maker {
+                how: Pairing {
+                    draw: 0,
+                    taken: usize::MAX,
+                    ..self.how
+                },
+                ..self.clone()
+            }
+            .example(item, monitor),
+            made => made,
+        }
+    }
+
+    fn example<P: Picture, S: Keep>(&self, item: &Usable, monitor: &Monitor) -> Result<Made<P, S>> {
         self.require_picture(item)?;
         let mut rng = rng_of(self.how.seed, &item.video.sha256);
         let partners: Vec<&MediaFile> = self
@@ -161,13 +251,21 @@ impl Maker<'_> {
             })
             .filter_map(|other| other.bgm.as_ref())
             .collect();
-        let way = match (&item.voice, &item.bgm) {
-            _ if !self.how.leak_free => Way::Paper,
-            (Some(_), Some(_)) if !partners.is_empty() => Way::Swapped,
-            _ => Way::Masked,
+        let voice = item.voice.as_ref().filter(|_| !partners.is_empty());
+        let mut track = None;
+        let mut way = if self.how.leak_free {
+            Way::Swapped
+        } else {
+            Way::Paper
         };
         let mut cuts = Vec::new();
-        for start_s in random_cuts(item.video.duration_s, self.how.cuts, &mut rng) {
+        let mut starts = random_cuts(item.video.duration_s, self.how.cuts, &mut rng);
+        if self.how.draw > 0 {
+            rng = rng_of(self.how.seed, &format!("{} {}", self.how.draw, item.video.sha256));
+            starts.shuffle(&mut rng);
+            starts.truncate(self.how.taken);
+        }
+        for start_s in starts {
             monitor.check()?;
             let mut cut = Cut {
                 start_s,
@@ -175,12 +273,28 @@ impl Maker<'_> {
                 voices: Vec::new(),
                 bgms: Vec::new(),
             };
-            match (way, &item.voice, &item.bgm) {
-                (Way::Swapped, Some(voice), Some(bgm)) => {
-                    self.swap(&mut cut, voice, bgm, &partners, &mut rng, monitor)?;
+            if way == Way::Paper {
+                self.separate(&mut cut, &item.video, monitor)?;
+            } else {
+                let window = Window {
+                    file: &item.video,
+                    start_s,
+                };
+                let recognised = match (&item.bgm, &self.recogniser) {
+                    (None, Some(recogniser)) => recogniser.find(self.clips, window, monitor)?,
+                    _ => None,
+                };
+                let bgm = item.bgm.as_ref().map(|file| Window { file, start_s });
+                let bgm = bgm.or(recognised.as_ref().map(|found| Window {
+                    file: &found.file,
+                    start_s: found.start_s,
+                }));
+                if voice.is_none() || bgm.is_none() {
+                    way = Way::Masked;
                 }
-                (Way::Masked, ..) => self.mask(&mut cut, &item.video, &mut rng, monitor)?,
-                _ => self.separate(&mut cut, &item.video, monitor)?,
+                let clean = Clean { voice, bgm };
+                self.swap(&mut cut, &item.video, clean, &partners, &mut rng, monitor)?;
+                track = track.or(recognised.map(|found| found.file.sha256.clone()));
             }
             if cut.bgms.is_empty() {
                 continue;
@@ -199,7 +313,20 @@ impl Maker<'_> {
         if cuts.is_empty() {
             return Err(nothing_left(item));
         }
-        Ok((cuts, way))
+        let from = |clean: bool| if clean { Source::Clean } else { Source::Separated };
+        let swapped = way != Way::Paper;
+        let music_from = if track.is_some() {
+            Source::Library
+        } else {
+            from(swapped && item.bgm.is_some())
+        };
+        let understood = understood(item, &cuts, (from(swapped && voice.is_some()), music_from));
+        Ok(Made {
+            cuts,
+            way,
+            track,
+            understood,
+        })
     }
 
     fn first_clip<P: Picture, S: Keep>(&self, item: &Usable, monitor: &Monitor) -> Result<Cut<P, S>> {
@@ -245,11 +372,12 @@ impl Maker<'_> {
         Ok(())
     }
 
+    /// Each side from its clean stem where there is one, else masked.
     fn swap<P, S: Keep>(
         &self,
         cut: &mut Cut<P, S>,
-        voice: &MediaFile,
-        bgm: &MediaFile,
+        video: &MediaFile,
+        clean: Clean<'_>,
         partners: &[&MediaFile],
         rng: &mut ChaCha8Rng,
         monitor: &Monitor,
@@ -258,49 +386,51 @@ impl Maker<'_> {
             file,
             start_s: cut.start_s,
         };
-        for rendering in 0..RENDERINGS {
-            let partner = partners[rng.random_range(0..partners.len())];
-            let under = Window {
-                file: partner,
-                start_s: rng.random::<f64>() * (partner.duration_s - CLIP_S).max(0.0),
-            };
-            let mix = Mix::drawn(rng);
-            if !self.how.visual_only {
-                let heard = self.clips.remixed_voice(at(voice), under, &mix, monitor)?;
-                cut.voices.extend(heard);
+        for rendering in 0..self.how.renderings.min(self.how.taken) {
+            match clean.voice {
+                Some(voice) => {
+                    let partner = partners[rng.random_range(0..partners.len())];
+                    let under = Window {
+                        file: partner,
+                        start_s: rng.random::<f64>() * (partner.duration_s - CLIP_S).max(0.0),
+                    };
+                    let mix = Mix::drawn(rng);
+                    if !self.how.visual_only {
+                        let heard = self.clips.remixed_voice(at(voice), under, &mix, monitor)?;
+                        cut.voices.extend(heard);
+                    }
+                }
+                None if rendering == 0 => {
+                    let masked = self.clips.separated(at(video), Some(rng.random()), monitor)?;
+                    cut.voices.extend(masked.voice);
+                }
+                None => {}
             }
-            // The first is the track as it is.
-            let gain_db = if rendering == 0 {
-                0.0
-            } else {
-                rng.random_range(-LEVEL_DB..LEVEL_DB)
+            let heard = match clean.bgm {
+                Some(bgm) => {
+                    // Where the voice has a trace of this very music, it is of another part of it.
+                    let start_s = match clean.voice {
+                        Some(_) => bgm.start_s,
+                        None => start_apart(bgm.start_s, bgm.file.duration_s, rng),
+                    };
+                    // The first is the track as it is.
+                    let gain_db = if rendering == 0 {
+                        0.0
+                    } else {
+                        rng.random_range(-LEVEL_DB..LEVEL_DB)
+                    };
+                    let window = Window { start_s, ..bgm };
+                    self.clips.plain(window, gain_db, &self.clips.bgm, monitor)?
+                }
+                None => {
+                    let window = Window {
+                        file: video,
+                        start_s: start_apart(cut.start_s, video.duration_s, rng),
+                    };
+                    self.clips.separated(window, Some(rng.random()), monitor)?.bgm
+                }
             };
-            cut.bgms
-                .extend(self.clips.plain(at(bgm), gain_db, &self.clips.bgm, monitor)?);
-        }
-        Ok(())
-    }
-
-    fn mask<P, S: Keep>(
-        &self,
-        cut: &mut Cut<P, S>,
-        video: &MediaFile,
-        rng: &mut ChaCha8Rng,
-        monitor: &Monitor,
-    ) -> Result<()> {
-        let query = Window {
-            file: video,
-            start_s: cut.start_s,
-        };
-        cut.voices
-            .extend(self.clips.separated(query, Some(rng.random()), monitor)?.voice);
-        for _ in 0..RENDERINGS {
-            let candidate = Window {
-                file: video,
-                start_s: start_apart(cut.start_s, video.duration_s, rng),
-            };
-            cut.bgms
-                .extend(self.clips.separated(candidate, Some(rng.random()), monitor)?.bgm);
+            cut.bgms.extend(heard);
         }
         Ok(())
     }
@@ -327,6 +457,18 @@ fn start_apart(start_s: f64, duration_s: f64, rng: &mut ChaCha8Rng) -> f64 {
 fn rng_of(seed: u64, name: &str) -> ChaCha8Rng {
     let digest = Sha256::digest(format!("{seed} {name}"));
     ChaCha8Rng::from_seed(digest.into())
+}
+
+fn understood<P, S>(item: &Usable, cuts: &[Cut<P, S>], from: (Source, Source)) -> Understood {
+    Understood {
+        id: item.id.clone(),
+        held_out: item.split == Split::Val,
+        cuts: cuts.len(),
+        voices: cuts.iter().filter(|cut| !cut.voices.is_empty()).count(),
+        picture: item.picture,
+        voice_from: from.0,
+        music_from: from.1,
+    }
 }
 
 fn nothing_left(item: &Usable) -> Error {

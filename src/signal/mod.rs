@@ -5,6 +5,7 @@
 mod beats;
 pub mod features;
 mod key;
+pub mod landmarks;
 pub mod loudness;
 pub mod mel;
 pub mod resample;

@@ -59,6 +59,13 @@ impl OptimizerConfig {
             Self::AdamW { weight_decay, .. } => Self::AdamW { rate, weight_decay },
         }
     }
+
+    /// Learning rate.
+    pub fn rate(self) -> f64 {
+        match self {
+            Self::Sgd { rate, .. } | Self::AdamW { rate, .. } => rate,
+        }
+    }
 }
 
 impl Default for OptimizerConfig {
@@ -70,19 +77,57 @@ impl Default for OptimizerConfig {
     }
 }
 
+/// What tells a pair from its negatives.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", tag = "kind")]
+pub enum ObjectiveConfig {
+    /// Eq. 6 of the paper, under the margin of [`MarginSchedule`].
+    #[default]
+    Triplet,
+    /// Cross entropy over the batch in both directions, as later video-music systems use it. It is no part of the paper.
+    Contrastive {
+        /// What cosines are divided by.
+        temperature: f64,
+    },
+}
+
+impl ObjectiveConfig {
+    /// The contrastive loss at the temperature that CLIP starts from.
+    pub fn contrastive() -> Self {
+        Self::Contrastive { temperature: 0.07 }
+    }
+}
+
+/// How the learning rate goes over a run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RateSchedule {
+    /// The paper's: the same in every step.
+    #[default]
+    Constant,
+    /// Half a cosine from the rate down to nothing at the last epoch.
+    Cosine,
+}
+
 /// A run of training. Two runs with equal configs, equal start weights and an equal corpus end in
 /// equal weights.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Config {
-    /// Passes over the corpus.
+    /// Passes over the corpus, at most.
     pub epochs: usize,
+    /// Ends the run once the loss has converged, see [`MarginSchedule::has_converged`]; without it all epochs are run.
+    pub until_converged: bool,
     /// Seed of everything random.
     pub seed: u64,
     /// Pairs of a batch. The losses are sums over a batch, so the step grows with about its square.
     pub batch_size: usize,
     /// The optimiser.
     pub optimizer: OptimizerConfig,
+    /// The rate over the epochs.
+    pub rate_schedule: RateSchedule,
+    /// What tells a pair from its negatives.
+    pub objective: ObjectiveConfig,
     /// Weight of the pseudo-label loss in eq. 5; 0 leaves it out.
     pub lambda: f64,
     /// The margin of eq. 6 over the epochs.
@@ -98,14 +143,48 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            epochs: 100,
+            epochs: 200,
+            until_converged: true,
             seed: 0,
             batch_size: 32,
             optimizer: OptimizerConfig::default(),
+            rate_schedule: RateSchedule::default(),
+            objective: ObjectiveConfig::default(),
             lambda: 0.1,
             margin: MarginSchedule::default(),
             modality_dropout: 0.15,
             patience: None,
+        }
+    }
+}
+
+impl Config {
+    /// The learning rate after so many `passes` over the corpus, parts of one included.
+    pub fn rate(&self, passes: f64) -> f64 {
+        let share = (passes / self.epochs.max(1) as f64).clamp(0.0, 1.0);
+        let rate = self.optimizer.rate();
+        match self.rate_schedule {
+            RateSchedule::Constant => rate,
+            RateSchedule::Cosine => rate * 0.5 * (1.0 + (std::f64::consts::PI * share).cos()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rate_follows_its_schedule() {
+        let constant = Config::default();
+        let cosine = Config {
+            rate_schedule: RateSchedule::Cosine,
+            epochs: 40,
+            ..Config::default()
+        };
+        for (passes, share) in [(0.0, 1.0), (10.0, 0.853_55), (20.0, 0.5), (40.0, 0.0)] {
+            assert_eq!(constant.rate(passes), 1e-6);
+            assert!((cosine.rate(passes) - 1e-6 * share).abs() < 1e-11, "{passes}");
         }
     }
 }

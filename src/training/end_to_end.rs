@@ -228,7 +228,7 @@ impl Learner for EndToEnd {
             .map(|rows| rows.map(leaf))
             .collect::<Result<Vec<_>>>()?;
         let (joint, bgm) = self.heads(&leaves)?;
-        let loss = objective.triplet_pseudo_label(&joint, &bgm, batch)?;
+        let loss = objective.loss(&joint, &bgm, batch)?;
         let mut gradients = loss.backward()?;
         for (pair, leaves) in pairs.iter().zip(&leaves) {
             let rows = self.rows(pair)?;

@@ -7,6 +7,7 @@
 mod baselines;
 mod checkpoint;
 mod config;
+mod contrastive;
 pub mod corpus;
 mod end_to_end;
 mod heads;
@@ -22,11 +23,12 @@ mod variables;
 
 pub use baselines::{CbvmrSides, CmmrStreams, tag_names, tag_targets};
 pub use checkpoint::{Checkpoint, Partial, Progress};
-pub use config::{Config, OptimizerConfig};
+pub use config::{Config, ObjectiveConfig, OptimizerConfig, RateSchedule};
+pub use contrastive::contrastive;
 pub use end_to_end::{EndToEnd, Stored, Together};
 pub use heads::{Cut, Example, Heads};
 pub use objective::Objective;
 pub use optimizer::Optimizer;
 pub use schedule::MarginSchedule;
-pub use trainer::{Epoch, Learner, Outcome, Run, checkpoint_path, train};
+pub use trainer::{Epoch, Learner, Outcome, Redraw, Run, checkpoint_path, train};
 pub use variables::Variables;

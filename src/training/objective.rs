@@ -1,8 +1,9 @@
-//! What a batch is measured by: eq. 5, and what every other loss shares with it.
+//! What a batch is measured by: eq. 5 or what stands in for it, and what every other loss shares with it.
 
 use candle_core::{Device, Tensor};
 
-use super::config::Config;
+use super::config::{Config, ObjectiveConfig};
+use super::contrastive::contrastive;
 use super::losses::{Negatives, pseudo_label, triplet};
 use super::sampler::{Draw, ItemShape};
 use super::variables::Variables;
@@ -34,16 +35,23 @@ impl<'a> Objective<'a> {
         }
     }
 
-    /// Eq. 5 of a batch.
+    /// Eq. 5 of a batch. Of the contrastive loss, which is a mean over pairs, eq. 7 is taken as the mean over its triplets,
+    /// so that lambda weighs alike in batches of any size.
     ///
     /// # Shapes
     /// `joint` and `bgm` [B, d_E], in the order of `batch` -> a scalar.
     ///
     /// # Errors
     /// When the device fails.
-    pub fn triplet_pseudo_label(&self, joint: &Tensor, bgm: &Tensor, batch: &[Draw]) -> Result<Tensor> {
+    pub fn loss(&self, joint: &Tensor, bgm: &Tensor, batch: &[Draw]) -> Result<Tensor> {
         let negatives = self.negatives(batch, joint.device())?;
-        let loss = triplet(joint, bgm, &negatives, self.margin)?;
+        let (loss, lambda) = match self.config.objective {
+            ObjectiveConfig::Triplet => (triplet(joint, bgm, &negatives, self.margin)?, self.config.lambda),
+            ObjectiveConfig::Contrastive { temperature } => (
+                contrastive(joint, bgm, &negatives, temperature)?,
+                self.config.lambda / negatives.triplets()?.max(1) as f64,
+            ),
+        };
         if self.config.lambda == 0.0 {
             return Ok(loss);
         }
@@ -57,7 +65,7 @@ impl<'a> Objective<'a> {
             &labels,
             &negatives,
         )?;
-        Ok((loss + (semantic * self.config.lambda)?)?)
+        Ok((loss + (semantic * lambda)?)?)
     }
 
     /// Who is whose negative in a batch.

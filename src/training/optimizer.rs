@@ -38,6 +38,11 @@ impl Optimizer {
         Self { config, sums }
     }
 
+    /// Goes on at another learning rate.
+    pub fn set_rate(&mut self, rate: f64) {
+        self.config = self.config.at_rate(rate);
+    }
+
     /// The running sums, to be saved.
     pub fn sums(&self) -> &BTreeMap<String, Tensor> {
         &self.sums

@@ -3,6 +3,8 @@
 //! Everything random comes from the seed and the epoch, and the optimiser's state is saved with the weights: a run that
 //! was interrupted at any point and resumed ends in the very weights of one that was not. A cancel, which is also how a
 //! run pauses, keeps the batches done so far; a kill loses what was done since the last checkpoint, a minute at most.
+//! An epoch of the heads takes seconds and a checkpoint of a large corpus is 100 MB, most of it the classifiers of eq. 7,
+//! so not every epoch is saved.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -15,7 +17,7 @@ use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use super::checkpoint::{Checkpoint, Partial, Progress};
-use super::config::{Config, OptimizerConfig};
+use super::config::{Config, RateSchedule};
 use super::objective::{CLASSIFIER_BGM, CLASSIFIER_JOINT, Objective};
 use super::optimizer::{Optimizer, require_finite};
 use super::sampler::{Draw, Sampler};
@@ -39,7 +41,7 @@ pub trait Learner {
     /// When the device fails.
     fn loss(&self, batch: &[Draw], objective: &Objective<'_>) -> Result<Tensor> {
         let (joint, bgm) = self.embed(batch)?;
-        objective.triplet_pseudo_label(&joint, &bgm, batch)
+        objective.loss(&joint, &bgm, batch)
     }
 
     /// The loss of one batch and its gradients, before a step is taken along them.
@@ -78,6 +80,14 @@ pub struct Epoch {
     pub validation: Option<Recall>,
 }
 
+/// The items of a run with other sounds, every few epochs (reading, point 7).
+pub struct Redraw<'a> {
+    /// Epochs that one draw serves.
+    pub every: usize,
+    /// Makes draw 1, 2 and so on; draw 0 is the run's own. The items are those of the run's sampler, in its order.
+    pub make: &'a dyn Fn(usize, &Monitor) -> Result<(Sampler, Box<dyn Learner>)>,
+}
+
 /// A run of training.
 pub struct Run<'a> {
     /// How.
@@ -86,6 +96,8 @@ pub struct Run<'a> {
     pub sampler: &'a Sampler,
     /// What embeds; its networks are built on `variables`.
     pub learner: &'a dyn Learner,
+    /// Other draws of what is learnt from, on the same variables; `None` where all epochs share one.
+    pub redraw: Option<Redraw<'a>>,
     /// What learns. The classifiers of eq. 7 are added by the loop.
     pub variables: Variables,
     /// Folder for `config.json`, `curves.jsonl` and the checkpoint.
@@ -105,8 +117,10 @@ pub struct Outcome {
     pub weights: BTreeMap<String, Tensor>,
 }
 
-/// A long epoch is saved this often, so that a kill does not cost more.
+/// What a kill may cost at most.
 const SAVE_EVERY: Duration = Duration::from_mins(1);
+/// Below that, a checkpoint is written once training has gone on for so many times as long as the last one took to write.
+const SAVE_AFTER: u32 = 20;
 /// Keeps the draw of the classifiers apart from that of the network.
 const CLASSIFIER_STREAM: u64 = 1 << 32;
 
@@ -115,7 +129,7 @@ pub fn checkpoint_path(folder: &Path) -> PathBuf {
     folder.join("checkpoint.safetensors")
 }
 
-/// Trains to the last epoch, or until validation recall no longer improves. With `resume` it goes on from the folder's
+/// Trains to the last epoch, or until the loss has converged or validation recall no longer improves. With `resume` it goes on from the folder's
 /// checkpoint where there is one. `on_epoch` sees every finished epoch, those before a resumption too.
 ///
 /// # Errors
@@ -147,6 +161,16 @@ struct State {
     progress: Progress,
     optimizer: Optimizer,
     best: BTreeMap<String, Tensor>,
+    /// When it was last saved, and how long that took.
+    saved: (Instant, Duration),
+    drawn: Option<Drawn>,
+}
+
+/// A later draw.
+struct Drawn {
+    number: usize,
+    sampler: Sampler,
+    learner: Box<dyn Learner>,
 }
 
 impl State {
@@ -163,6 +187,8 @@ impl State {
                 progress,
                 optimizer: Optimizer::restored(run.config.optimizer, checkpoint.sums),
                 best: checkpoint.best,
+                saved: (Instant::now(), Duration::ZERO),
+                drawn: None,
             });
         }
         let mut state = Self {
@@ -176,6 +202,8 @@ impl State {
             },
             optimizer: Optimizer::new(run.config.optimizer),
             best: BTreeMap::new(),
+            saved: (Instant::now(), Duration::ZERO),
+            drawn: None,
         };
         let before = Epoch {
             epoch: 0,
@@ -194,12 +222,20 @@ impl State {
                 .best_epoch
                 .is_some_and(|best| done >= best + patience)
         });
-        done >= config.epochs || stalled
+        let trained = self.progress.epochs.get(1..).unwrap_or_default();
+        let losses: Vec<f64> = trained.iter().map(|epoch| epoch.loss).collect();
+        done >= config.epochs || stalled || (config.until_converged && config.margin.has_converged(&losses))
     }
 
     /// Trains one epoch and keeps it.
     fn epoch(&mut self, run: &Run<'_>, monitor: &Monitor) -> Result<Epoch> {
         let number = self.progress.epochs.len();
+        if let Err(error) = self.draw_anew(run, number, monitor) {
+            if error.is_cancelled() {
+                self.save(run, self.progress.partial.clone())?;
+            }
+            return Err(error);
+        }
         let epoch = Epoch {
             epoch: number,
             loss: self.pass(run, number, true, monitor)?,
@@ -210,27 +246,63 @@ impl State {
         Ok(epoch)
     }
 
+    /// Makes the draw that `epoch` learns from, where it is another than the last one's.
+    fn draw_anew(&mut self, run: &Run<'_>, epoch: usize, monitor: &Monitor) -> Result<()> {
+        let Some(redraw) = &run.redraw else {
+            return Ok(());
+        };
+        let number = (epoch - 1) / redraw.every.max(1);
+        if number == 0 || self.drawn.as_ref().is_some_and(|drawn| drawn.number == number) {
+            return Ok(());
+        }
+        // The last one's memory is given back first.
+        self.drawn = None;
+        monitor.progress(
+            &format!("Drawing the sounds of epoch {epoch} anew"),
+            Some((epoch - 1) as f32 / run.config.epochs.max(1) as f32),
+        );
+        let quiet = Monitor::new(monitor.cancel_token().clone(), |_| {});
+        let (sampler, learner) = (redraw.make)(number, &quiet)?;
+        if sampler.labels() != run.sampler.labels() || sampler.items().len() != run.sampler.items().len() {
+            return Err(Error::internal("a draw holds other items than the run"));
+        }
+        self.drawn = Some(Drawn {
+            number,
+            sampler,
+            learner,
+        });
+        Ok(())
+    }
+
+    /// What the epoch learns from.
+    fn source<'s>(&'s self, run: &'s Run<'_>) -> (&'s Sampler, &'s dyn Learner) {
+        match &self.drawn {
+            Some(drawn) => (&drawn.sampler, &*drawn.learner),
+            None => (run.sampler, run.learner),
+        }
+    }
+
     /// The mean loss over the batches of an epoch, stepping after each where the run `learns`. It goes on from the
     /// batches that were done before an interruption.
     fn pass(&mut self, run: &Run<'_>, epoch: usize, learns: bool, monitor: &Monitor) -> Result<f64> {
-        let draws = run.sampler.epoch(epoch);
+        let draws = self.source(run).0.epoch(epoch);
         let mut part = match self.progress.partial.take() {
             Some(part) if learns => part,
             _ => Partial::new(draws.len(), self.progress.batch_size),
         };
-        let mut saved = Instant::now();
         while part.next < part.batches() {
             if let Err(cancelled) = monitor.check() {
-                if learns && part.next > 0 {
-                    self.save(run, Some(part))?;
+                if learns {
+                    self.save(run, Some(part).filter(|part| part.next > 0))?;
                 }
                 return Err(cancelled);
             }
-            let done = (epoch - 1) as f32 + part.next as f32 / part.batches() as f32;
+            let done = (epoch - 1) as f64 + part.next as f64 / part.batches() as f64;
             monitor.progress(
                 &format!("Training, epoch {epoch} of {}", run.config.epochs),
-                Some(done / run.config.epochs.max(1) as f32),
+                Some((done / run.config.epochs.max(1) as f64) as f32),
             );
+            self.optimizer.set_rate(run.config.rate(done));
             match self.batch(run, &draws[part.range()], epoch, learns) {
                 Ok(loss) => {
                     part.loss_sum += loss;
@@ -245,9 +317,8 @@ impl State {
                 }
                 Err(error) => return Err(error),
             }
-            if learns && saved.elapsed() >= SAVE_EVERY {
+            if learns && part.next < part.batches() && self.is_due() {
                 self.save(run, Some(part.clone()))?;
-                saved = Instant::now();
             }
         }
         require_finite(&run.variables).map_err(|error| match error.kind() {
@@ -259,12 +330,13 @@ impl State {
 
     /// The loss of one batch, and a step along its gradients where the run `learns`.
     fn batch(&mut self, run: &Run<'_>, batch: &[Draw], epoch: usize, learns: bool) -> Result<f64> {
-        let objective = Objective::new(run.config, run.sampler.items(), &run.variables, epoch);
+        let (sampler, learner) = self.source(run);
+        let objective = Objective::new(run.config, sampler.items(), &run.variables, epoch);
         let (loss, gradients) = if learns {
-            let (loss, gradients) = run.learner.gradients(batch, &objective)?;
+            let (loss, gradients) = learner.gradients(batch, &objective)?;
             (loss, Some(gradients))
         } else {
-            (run.learner.loss(batch, &objective)?, None)
+            (learner.loss(batch, &objective)?, None)
         };
         let value = f64::from(loss.to_scalar::<f32>()?);
         if !value.is_finite() {
@@ -276,7 +348,13 @@ impl State {
         Ok(value)
     }
 
-    /// Adds an epoch to the curves and saves everything.
+    /// Whether a checkpoint is worth its time by now.
+    fn is_due(&self) -> bool {
+        let (at, cost) = self.saved;
+        at.elapsed() >= SAVE_EVERY.min(cost * SAVE_AFTER)
+    }
+
+    /// Adds an epoch to the curves, and saves everything where it is due.
     fn finish(&mut self, run: &Run<'_>, epoch: Epoch) -> Result<()> {
         let best = self
             .progress
@@ -294,11 +372,14 @@ impl State {
                 self.best = run.variables.snapshot()?;
             }
         }
-        self.save(run, None)?;
-        write_curves(run.folder, &self.progress.epochs)
+        if self.is_due() || self.progress.epochs.len() == 1 || self.is_finished(run.config) {
+            self.save(run, None)?;
+        }
+        Ok(())
     }
 
-    fn save(&self, run: &Run<'_>, partial: Option<Partial>) -> Result<()> {
+    fn save(&mut self, run: &Run<'_>, partial: Option<Partial>) -> Result<()> {
+        let begun = Instant::now();
         Checkpoint {
             progress: Progress {
                 partial,
@@ -308,7 +389,10 @@ impl State {
             sums: self.optimizer.sums().clone(),
             best: self.best.clone(),
         }
-        .save(&checkpoint_path(run.folder))
+        .save(&checkpoint_path(run.folder))?;
+        write_curves(run.folder, &self.progress.epochs)?;
+        self.saved = (Instant::now(), begun.elapsed());
+        Ok(())
     }
 
     fn outcome(self, run: &Run<'_>) -> Result<Outcome> {
@@ -389,8 +473,13 @@ fn require_same_run(saved: &Progress, run: &Run<'_>, path: &Path) -> Result<()> 
             ),
         ))
     };
+    // What may change, because no step that was taken depends on it. Under a schedule every step depends on the last epoch.
     let adjusted = Config {
-        epochs: run.config.epochs,
+        epochs: match run.config.rate_schedule {
+            RateSchedule::Constant => run.config.epochs,
+            RateSchedule::Cosine => saved.config.epochs,
+        },
+        until_converged: run.config.until_converged,
         patience: run.config.patience,
         ..saved.config.clone()
     };
@@ -423,7 +512,7 @@ fn not_finite(config: &Config, epoch: usize, learns: bool) -> Error {
              the pack that came with the program",
         );
     }
-    let (OptimizerConfig::Sgd { rate, .. } | OptimizerConfig::AdamW { rate, .. }) = config.optimizer;
+    let rate = config.optimizer.rate();
     Error::new(
         ErrorKind::Input,
         format!(
@@ -436,7 +525,7 @@ fn not_finite(config: &Config, epoch: usize, learns: bool) -> Error {
 fn write_config(run: &Run<'_>) -> Result<()> {
     let text = serde_json::to_vec_pretty(&serde_json::json!({
         "program": env!("CARGO_PKG_VERSION"),
-        "revision": option_env!("UNDERTONE_REVISION"),
+        "revision": option_env!("UNDERTONE_REVISION").filter(|revision| !revision.is_empty()),
         "training": run.config,
         "about": run.about,
     }))

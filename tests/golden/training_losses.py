@@ -69,6 +69,27 @@ OUT |= {
     "losses.grad.w_bgm": w_bgm.grad,
 }
 
+
+
+def contrastive(joint, bgm, temperature):
+    """InfoNCE in both directions, row by row, over each pair and its negatives alone."""
+    cosines = F.normalize(joint, dim=1) @ F.normalize(bgm, dim=1).T / temperature
+    total = joint.new_zeros(())
+    for i in range(B):
+        taken = [k for k in range(B) if k == i or (VIDEOS[i] != VIDEOS[k] and BGMS[i] != BGMS[k])]
+        for logits in [cosines[i], cosines[:, i]]:
+            total = total + torch.logsumexp(logits[taken], dim=0) - logits[i]
+    return total / (2 * B)
+
+
+triplets = sum(VIDEOS[i] != VIDEOS[k] and BGMS[i] != BGMS[k] for i in range(B) for k in range(B))
+leaves = [tensor.detach().clone().requires_grad_() for tensor in (joint, bgm, w_joint, w_bgm)]
+value = contrastive(leaves[0], leaves[1], 0.07) + LAMBDA / triplets * loss_2(*leaves)
+value.backward()
+OUT |= {"contrastive.value": value.detach()} | {
+    f"contrastive.grad.{name}": leaf.grad for name, leaf in zip(("joint", "bgm", "w_joint", "w_bgm"), leaves)
+}
+
 # Three steps of the whole: features -> SA, CMA, gate, embeddings -> losses -> SGD with momentum.
 D, HEADS, STEPS, ROWS, SLOW, FAST, RATE = 16, 4, 8, 72, 12, 6, 2e-5
 

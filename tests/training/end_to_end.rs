@@ -214,9 +214,7 @@ fn the_passes_add_up_to_one_through_everything() -> Result<()> {
     };
     let joint = heads.query_present(&input, &present, 0.0)?.embedding;
     let tracks = heads.bgm(&Tensor::stack(&music, 0)?)?;
-    let at_once = objective
-        .triplet_pseudo_label(&joint, &tracks, &batch())?
-        .backward()?;
+    let at_once = objective.loss(&joint, &tracks, &batch())?.backward()?;
 
     let learner = EndToEnd::new(&configs, &variables, HashMap::new(), examples, Vec::new())?;
     let (_, in_passes) = learner.gradients(&batch(), &objective)?;

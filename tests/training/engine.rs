@@ -5,7 +5,9 @@ use std::sync::Mutex;
 
 use undertone::device::DeviceChoice;
 use undertone::engine::evaluate::{EvaluateRequest, Floor, Protocol, evaluate};
-use undertone::engine::fine_tune::{EpochReport, FineTuneRequest, Method, Scope, fine_tune};
+use undertone::engine::fine_tune::{
+    EpochReport, FineTuneRequest, Method, News, Scope, Source, Understood, fine_tune,
+};
 use undertone::engine::index::{Songs, index};
 use undertone::engine::reembed::reembed;
 use undertone::engine::{Engine, EngineOptions};
@@ -16,7 +18,7 @@ use undertone::media::{AudioFormat, WavWriter};
 use undertone::networks::weights::{Pack, Parameters};
 use undertone::settings::Folders;
 
-fn engine(home: &Path) -> Result<Engine> {
+pub(super) fn engine(home: &Path) -> Result<Engine> {
     engine_with(home, "compact")
 }
 
@@ -76,7 +78,7 @@ pub(super) fn corpus(folder: &Path, train: usize, stems: bool) -> Result<PathBuf
 
 fn request(corpus: &Path, out: PathBuf, epochs: usize) -> FineTuneRequest {
     FineTuneRequest {
-        epochs,
+        epochs: Some(epochs),
         ..FineTuneRequest::new(corpus, &out)
     }
 }
@@ -97,8 +99,12 @@ fn a_pack_is_trained_resumed_and_evaluated() -> Result<()> {
     let silent = Monitor::silent();
 
     let seen: Mutex<Vec<EpochReport>> = Mutex::default();
-    let on_epoch = |epoch: EpochReport| seen.lock().expect("lock").push(epoch);
-    let report = fine_tune(&engine, &request(&corpus, at("whole"), 2), &on_epoch, &silent)?;
+    let understood: Mutex<Vec<Understood>> = Mutex::default();
+    let on_news = |news: News| match news {
+        News::Understood(item) => understood.lock().expect("lock").push(item),
+        News::Epoch(epoch) => seen.lock().expect("lock").push(epoch),
+    };
+    let report = fine_tune(&engine, &request(&corpus, at("whole"), 2), &on_news, &silent)?;
     assert_eq!(
         (report.pairing.as_str(), report.used),
         ("leak-free", 4),
@@ -107,6 +113,15 @@ fn a_pack_is_trained_resumed_and_evaluated() -> Result<()> {
     );
     assert!(report.rejected.is_empty(), "{:?}", report.rejected);
     assert_eq!(*seen.lock().expect("lock"), report.epochs);
+    let understood = understood.lock().expect("lock");
+    assert_eq!(understood.len(), 4);
+    for item in &*understood {
+        assert_eq!(
+            (item.cuts, item.voices, item.picture, item.held_out),
+            (1, 1, true, false)
+        );
+        assert_eq!((item.voice_from, item.music_from), (Source::Clean, Source::Clean));
+    }
     assert_eq!(
         report.epochs.iter().map(|epoch| epoch.epoch).collect::<Vec<_>>(),
         [0, 1, 2]

@@ -1,8 +1,6 @@
 //! MRCMV's heads on tiny made-up features.
 
 use candle_core::{Device, Tensor};
-use rand::{Rng, SeedableRng};
-use rand_chacha::ChaCha8Rng;
 use undertone::error::Result;
 use undertone::jobs::Monitor;
 use undertone::networks::mrcmv::{Config as Network, Mrcmv};
@@ -12,6 +10,7 @@ use undertone::training::{
     Config, Cut, Epoch, Example, Heads, Learner, OptimizerConfig, Outcome, Run, Variables, train,
 };
 
+use super::made_up::{examples, related};
 use super::values;
 
 /// The network of the golden steps.
@@ -31,40 +30,6 @@ pub(super) fn drawn(config: &Network, seed: u64) -> Result<Variables> {
     Variables::drawn(&Device::Cpu, seed, |vb| Mrcmv::new(config, vb).map(drop))
 }
 
-/// Items whose music follows from voice and picture: the same few numbers, turned, plus noise.
-fn related(items: usize, seed: u64) -> Result<Vec<Cut>> {
-    let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    let mut cuts = Vec::new();
-    for _ in 0..items {
-        let mood: Vec<f32> = (0..6).map(|_| rng.random_range(-1.0..1.0)).collect();
-        let mut rows = |count: usize, width: usize, shift: usize| -> Result<Tensor> {
-            let values: Vec<f32> = (0..count * width)
-                .map(|at| mood[(at % width + shift) % 6] + rng.random_range(-0.3..0.3))
-                .collect();
-            Ok(Tensor::from_vec(values, (count, width), &Device::Cpu)?)
-        };
-        cuts.push(Cut {
-            start_s: 0.0,
-            picture: Some((rows(8, 12, 1)?, rows(64, 6, 2)?)),
-            voices: vec![rows(72, 16, 3)?],
-            bgms: vec![rows(72, 16, 4)?],
-        });
-    }
-    Ok(cuts)
-}
-
-fn examples(cuts: &[Cut]) -> Vec<Example> {
-    cuts.iter()
-        .enumerate()
-        .map(|(index, cut)| Example {
-            video: index,
-            bgm: index,
-            duration_s: 20.0,
-            cuts: vec![cut.clone()],
-        })
-        .collect()
-}
-
 fn train_heads(
     network: &Network,
     config: &Config,
@@ -80,6 +45,7 @@ fn train_heads(
         config,
         sampler: &sampler,
         learner: &heads,
+        redraw: None,
         variables,
         folder: folder.path(),
         about: serde_json::Value::Null,
@@ -96,6 +62,7 @@ fn quick(epochs: usize) -> (Network, Config) {
     };
     let config = Config {
         epochs,
+        until_converged: false,
         optimizer: OptimizerConfig::Sgd {
             rate: 3e-5,
             momentum: 0.9,

@@ -9,6 +9,9 @@ mod end_to_end;
 mod engine;
 mod heads;
 mod interruptions;
+mod made_up;
+mod recognised;
+mod redrawn;
 mod runs;
 mod twin;
 

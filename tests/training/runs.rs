@@ -121,6 +121,7 @@ fn sampler(items: usize, config: &Config) -> Sampler {
 fn config(epochs: usize) -> Config {
     Config {
         epochs,
+        until_converged: false,
         batch_size: 8,
         optimizer: OptimizerConfig::Sgd {
             rate: 1e-4,
@@ -154,6 +155,7 @@ fn run_as(
         config,
         sampler: &sampler,
         learner,
+        redraw: None,
         variables: linear.variables.clone(),
         folder,
         about: serde_json::json!({"corpus": "tiny"}),
@@ -323,6 +325,7 @@ fn constant_embeddings_score_nothing() -> Result<()> {
         config: &config,
         sampler: &sampler,
         learner: &Constant,
+        redraw: None,
         variables: Variables::drawn(&Device::Cpu, 0, |_| Ok(()))?,
         folder: folder.path(),
         about: serde_json::Value::Null,
@@ -351,7 +354,7 @@ impl Learner for Small {
 
     fn loss(&self, batch: &[Draw], objective: &Objective<'_>) -> Result<Tensor> {
         let (joint, bgm) = self.embed(batch)?;
-        objective.triplet_pseudo_label(&joint, &bgm, batch)
+        objective.loss(&joint, &bgm, batch)
     }
 
     fn embed_validation(&self) -> Result<Option<(Tensor, Tensor)>> {

@@ -6,8 +6,10 @@ use std::path::Path;
 use candle_core::{Device, Tensor};
 use undertone::error::Result;
 use undertone::training::losses::{Negatives, pseudo_label, triplet};
-use undertone::training::sampler::{Absent, Draw};
-use undertone::training::{Cut, Example, Heads, Learner, Optimizer, OptimizerConfig, Variables};
+use undertone::training::sampler::{Absent, Draw, ItemShape};
+use undertone::training::{
+    Config, Cut, Example, Heads, Learner, Objective, ObjectiveConfig, Optimizer, OptimizerConfig, Variables,
+};
 
 use super::heads::{drawn, small_network};
 use super::values;
@@ -23,6 +25,20 @@ const VIDEOS: [usize; 6] = [0, 1, 2, 3, 1, 4];
 const BGMS: [usize; 6] = [0, 1, 2, 3, 4, 2];
 const LABELS: [u32; 6] = [0, 2, 3, 4, 1, 5];
 const MARGIN: f64 = 30.0;
+
+/// The golden batch.
+fn batch() -> Vec<Draw> {
+    (0..VIDEOS.len())
+        .map(|item| Draw {
+            item,
+            cut: 0,
+            voice: 0,
+            bgm: 0,
+            label: LABELS[item],
+            absent: Absent::Nothing,
+        })
+        .collect()
+}
 
 /// Fails unless all values agree within 1e-4 of the largest.
 fn assert_close(what: &str, ours: &Tensor, theirs: &Tensor) {
@@ -71,6 +87,43 @@ fn losses_and_gradients_equal_the_pytorch_twin() -> Result<()> {
     Ok(())
 }
 
+/// Through [`Objective`], since what it weighs is part of it.
+#[test]
+fn the_contrastive_objective_equals_the_pytorch_twin() -> Result<()> {
+    let golden = golden();
+    let mut variables = Variables::drawn(&Device::Cpu, 0, |_| Ok(()))?;
+    let names = [
+        ("joint", "joint"),
+        ("bgm", "bgm"),
+        ("w_joint", "classifier.joint"),
+        ("w_bgm", "classifier.bgm"),
+    ];
+    for (name, variable) in names {
+        variables.insert(variable, &golden[&format!("losses.{name}")])?;
+    }
+    let items: Vec<ItemShape> = (0..VIDEOS.len())
+        .map(|item| ItemShape {
+            video: VIDEOS[item],
+            bgm: BGMS[item],
+            duration_s: 40.0,
+            cuts: Vec::new(),
+        })
+        .collect();
+    let config = Config {
+        objective: ObjectiveConfig::contrastive(),
+        ..Config::default()
+    };
+    let objective = Objective::new(&config, &items, &variables, 1);
+    let loss = objective.loss(variables.get("joint")?, variables.get("bgm")?, &batch())?;
+    assert_close("loss", &loss, &golden["contrastive.value"]);
+    let gradients = loss.backward()?;
+    for (name, variable) in names {
+        let gradient = gradients.get(variables.get(variable)?).expect("gradient");
+        assert_close(name, gradient, &golden[&format!("contrastive.grad.{name}")]);
+    }
+    Ok(())
+}
+
 #[test]
 fn the_first_steps_equal_the_pytorch_twin() -> Result<()> {
     let golden = golden();
@@ -98,16 +151,6 @@ fn the_first_steps_equal_the_pytorch_twin() -> Result<()> {
         })
         .collect();
     let heads = Heads::new(&network, &variables, examples, Vec::new())?;
-    let batch: Vec<Draw> = (0..VIDEOS.len())
-        .map(|item| Draw {
-            item,
-            cut: 0,
-            voice: 0,
-            bgm: 0,
-            label: LABELS[item],
-            absent: Absent::Nothing,
-        })
-        .collect();
     let negatives = Negatives::new(&VIDEOS, &BGMS, &Device::Cpu)?;
     let labels = Tensor::new(&LABELS, &Device::Cpu)?;
     let mut optimizer = Optimizer::new(OptimizerConfig::Sgd {
@@ -116,7 +159,7 @@ fn the_first_steps_equal_the_pytorch_twin() -> Result<()> {
     });
     let mut losses = Vec::new();
     for step in 0..3 {
-        let (joint, bgm) = heads.embed(&batch)?;
+        let (joint, bgm) = heads.embed(&batch())?;
         if step == 0 {
             assert_close("joint", &joint, &golden["first.joint"]);
             assert_close("bgm", &bgm, &golden["first.bgm"]);

@@ -2,6 +2,17 @@
 
 use super::*;
 
+/// Takes an option of a drop-down.
+fn choose(window: &mut Window, name: &str, option: &str) {
+    window
+        .get_by_role_and_label(egui::accesskit::Role::ComboBox, name)
+        .click();
+    window.run_steps(4);
+    click(window, option);
+    window.run_steps(4);
+    assert!(shows(window, option));
+}
+
 #[test]
 fn training_without_a_corpus_says_what_is_missing() {
     let home = tempfile::tempdir().expect("temporary folder");
@@ -51,6 +62,8 @@ fn a_model_is_trained_in_the_panel() {
     });
     click(&mut window, "5 videos understood");
     window.run_steps(20);
+    choose(&mut window, "Until", "a number of epochs");
+    choose(&mut window, "Until", "recall stops rising");
 
     click(&mut window, "Start training");
     until(&mut window, "it trains", |window| shows(window, "Pause"));
@@ -60,6 +73,11 @@ fn a_model_is_trained_in_the_panel() {
     until(&mut window, "the curves are there", |window| {
         shows(window, "Recall on held-out videos")
     });
+    click(&mut window, "5 videos understood");
+    until(&mut window, "what was heard in each is listed", |window| {
+        shows(window, "music separated")
+    });
+    click(&mut window, "5 videos understood");
     until(&mut window, "it is trained", |window| {
         shows(window, "Keep model") && shows(window, "before,")
     });

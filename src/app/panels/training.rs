@@ -1,19 +1,23 @@
 //! Teaching the model one's own taste: the corpus, the form, the live curves, the pack that comes out.
 
+mod curves;
+mod understood;
+
 use eframe::egui::{
-    self, Align, Button, DragValue, Frame, Grid, Layout, Margin, Panel, RichText, ScrollArea, Stroke,
-    TextEdit, Ui, vec2,
+    self, Align, Button, DragValue, Frame, Grid, Layout, Margin, Panel, RichText, ScrollArea, TextEdit, Ui,
+    vec2,
 };
-use egui_plot::{Line, Plot, PlotPoints};
 
 use super::{Commands, status};
 use crate::app::command::Command;
 use crate::app::session::State;
+use crate::app::state::Until;
 use crate::app::theme::{self, Tokens};
 use crate::app::widgets::choice::drop_down;
-use crate::engine::corpus::{CheckedItem, CorpusReport};
-use crate::engine::fine_tune::{EpochReport, FineTuneReport, Scope};
+use crate::engine::fine_tune::{FineTuneReport, Scope};
 use crate::words;
+use curves::{loss_card, recall_card};
+use understood::understood_ui;
 
 pub(super) fn training_ui(ui: &mut Ui, state: &State, commands: &mut Commands) {
     let tokens = theme::tokens(ui);
@@ -36,17 +40,36 @@ pub(super) fn training_ui(ui: &mut Ui, state: &State, commands: &mut Commands) {
                 .show(ui, |ui| {
                     ui.label(RichText::new("Teach it your taste").font(theme::heading()));
                     ui.add(egui::Label::new(RichText::new(summary(state)).color(tokens.muted)).wrap());
-                    form_ui(ui, state, commands);
-                    if let Some(problem) = &state.training.problem {
+                    let training = &state.training;
+                    let run = training.job.is_some() || !training.curve.is_empty();
+                    if !run {
+                        form_ui(ui, state, commands);
+                    }
+                    understood_ui(ui, state);
+                    if let Some(problem) = &training.problem {
                         ui.label(RichText::new(problem).color(tokens.error));
                     }
-                    run_ui(ui, state, commands);
-                    if !state.training.curve.is_empty() {
+                    if !training.curve.is_empty() {
                         recall_card(ui, state, tokens);
                         loss_card(ui, state, tokens);
                     }
-                    if let Some(report) = &state.training.report {
+                    if training.job.is_some() {
+                        run_ui(ui, state, commands);
+                        return;
+                    }
+                    if let Some(report) = &training.report {
                         report_ui(ui, report);
+                    }
+                    paused_ui(ui, state, commands);
+                    if run {
+                        egui::CollapsingHeader::new("Train again")
+                            .id_salt("again")
+                            .show(ui, |ui| {
+                                form_ui(ui, state, commands);
+                                start_ui(ui, state, commands, Button::new("Start training"));
+                            });
+                    } else {
+                        start_ui(ui, state, commands, primary(state, tokens, "Start training"));
                     }
                 });
         });
@@ -77,39 +100,45 @@ fn summary(state: &State) -> String {
 
 fn form_ui(ui: &mut Ui, state: &State, commands: &mut Commands) {
     let window = &state.window;
-    let running = state.training.job.is_some();
-    ui.add_enabled_ui(!running, |ui| {
-        ui.horizontal(|ui| {
-            let mut text = window.corpus.clone();
-            let width = ui.available_width() - 92.0;
-            let field = TextEdit::singleline(&mut text)
-                .hint_text("Corpus folder")
-                .desired_width(width);
-            if ui
-                .add(field.margin(vec2(8.0, 5.0)))
-                .accessible_name("Corpus folder")
-                .changed()
-            {
-                commands.push(Command::SetCorpus(text));
-            }
-            if ui.button("Choose…").clicked() {
-                commands.push(Command::ChooseCorpus);
-            }
-        });
-        if ui.button("Pick finished videos…").clicked() {
-            commands.push(Command::PickVideos);
+    ui.horizontal(|ui| {
+        let mut text = window.corpus.clone();
+        let width = ui.available_width() - 92.0;
+        let field = TextEdit::singleline(&mut text)
+            .hint_text("Corpus folder")
+            .desired_width(width);
+        if ui
+            .add(field.margin(vec2(8.0, 5.0)))
+            .accessible_name("Corpus folder")
+            .changed()
+        {
+            commands.push(Command::SetCorpus(text));
         }
-        Grid::new("training form")
-            .num_columns(2)
-            .spacing(vec2(12.0, 8.0))
-            .show(ui, |ui| {
-                let scopes = [Scope::Heads, Scope::Last, Scope::All]
-                    .map(|scope| (scope, scope_word(scope).to_owned()));
-                let label = ui.label("Learns");
-                if let Some(scope) = drop_down(ui, "Scope", window.scope, &scopes, 150.0, Some(label.id)) {
-                    commands.push(Command::SetScope(scope));
-                }
-                ui.end_row();
+        if ui.button("Choose…").clicked() {
+            commands.push(Command::ChooseCorpus);
+        }
+    });
+    if ui.button("Pick finished videos…").clicked() {
+        commands.push(Command::PickVideos);
+    }
+    Grid::new("training form")
+        .num_columns(2)
+        .spacing(vec2(12.0, 8.0))
+        .show(ui, |ui| {
+            let scopes =
+                [Scope::Heads, Scope::Last, Scope::All].map(|scope| (scope, scope_word(scope).to_owned()));
+            let label = ui.label("Learns");
+            if let Some(scope) = drop_down(ui, "Scope", window.scope, &scopes, 150.0, Some(label.id)) {
+                commands.push(Command::SetScope(scope));
+            }
+            ui.end_row();
+            let ends =
+                [Until::Converged, Until::Recall, Until::Epochs].map(|end| (end, until_word(end).to_owned()));
+            let label = ui.label("Until");
+            if let Some(until) = drop_down(ui, "Until", window.until, &ends, 150.0, Some(label.id)) {
+                commands.push(Command::SetUntil(until));
+            }
+            ui.end_row();
+            if window.until == Until::Epochs {
                 let label = ui.label("Epochs");
                 let mut epochs = window.epochs;
                 if ui
@@ -120,61 +149,24 @@ fn form_ui(ui: &mut Ui, state: &State, commands: &mut Commands) {
                     commands.push(Command::SetEpochs(epochs));
                 }
                 ui.end_row();
-                let label = ui.label("Seed");
-                let mut seed = window.seed;
-                if ui.add(DragValue::new(&mut seed)).labelled_by(label.id).changed() {
-                    commands.push(Command::SetSeed(seed));
-                }
-                ui.end_row();
-                let label = ui.label("Model name");
-                let mut name = window.pack_name.clone();
-                if ui
-                    .add(TextEdit::singleline(&mut name).desired_width(150.0))
-                    .labelled_by(label.id)
-                    .changed()
-                {
-                    commands.push(Command::SetPackName(name));
-                }
-                ui.end_row();
-            });
-    });
-    if let Some(corpus) = &state.training.corpus {
-        understood_ui(ui, corpus);
-        if !corpus.rejected.is_empty() {
-            rejected_ui(ui, &corpus.rejected);
-        }
-    }
-}
-
-/// What training will see of each video.
-fn understood_ui(ui: &mut Ui, corpus: &CorpusReport) {
-    if corpus.items.is_empty() {
-        return;
-    }
-    let title = format!("{} understood", words::count(corpus.items.len(), "video"));
-    egui::CollapsingHeader::new(title)
-        .id_salt("understood")
-        .show(ui, |ui| {
-            for item in &corpus.items {
-                ui.label(theme::small_text(understood_line(item)).color(theme::tokens(ui).muted));
             }
+            let label = ui.label("Seed");
+            let mut seed = window.seed;
+            if ui.add(DragValue::new(&mut seed)).labelled_by(label.id).changed() {
+                commands.push(Command::SetSeed(seed));
+            }
+            ui.end_row();
+            let label = ui.label("Model name");
+            let mut name = window.pack_name.clone();
+            if ui
+                .add(TextEdit::singleline(&mut name).desired_width(150.0))
+                .labelled_by(label.id)
+                .changed()
+            {
+                commands.push(Command::SetPackName(name));
+            }
+            ui.end_row();
         });
-}
-
-fn understood_line(item: &CheckedItem) -> String {
-    let length = words::clock(item.duration_s);
-    let mut parts = vec![match item.split.as_str() {
-        "train" => format!("{length}, {} to learn from", words::count(item.cuts, "cut")),
-        "val" => format!("{length}, held out"),
-        _ => format!("{length}, kept for the test"),
-    }];
-    if !item.picture {
-        parts.push("no picture".to_owned());
-    }
-    if item.clean_voice && item.clean_bgm {
-        parts.push("clean stems".to_owned());
-    }
-    format!("{}: {}", item.id, parts.join(", "))
 }
 
 fn scope_word(scope: Scope) -> &'static str {
@@ -185,42 +177,38 @@ fn scope_word(scope: Scope) -> &'static str {
     }
 }
 
-fn rejected_ui(ui: &mut Ui, rejected: &[(String, String)]) {
-    let title = format!("{} left out, and why", words::count(rejected.len(), "video"));
-    egui::CollapsingHeader::new(title)
-        .id_salt("rejected")
-        .show(ui, |ui| {
-            for (id, reason) in rejected {
-                ui.label(theme::small_text(format!("{id}: {reason}")).color(theme::tokens(ui).muted));
-            }
-        });
+fn until_word(until: Until) -> &'static str {
+    match until {
+        Until::Converged => "the loss converges",
+        Until::Recall => "recall stops rising",
+        Until::Epochs => "a number of epochs",
+    }
 }
 
+/// A run that goes on.
 fn run_ui(ui: &mut Ui, state: &State, commands: &mut Commands) {
-    let tokens = theme::tokens(ui);
-    if let Some(id) = state.training.job {
-        if let Some(job) = state.jobs.iter().find(|job| job.id == id) {
-            ui.horizontal(|ui| {
-                status::progress_bar(ui, job, 100.0);
-                ui.add(
-                    egui::Label::new(theme::small_text(status::job_words(job)).color(tokens.muted))
-                        .truncate(),
-                );
-            });
-        }
+    if let Some(job) = state.jobs.iter().find(|job| Some(job.id) == state.training.job) {
         ui.horizontal(|ui| {
-            if ui.button("Pause").clicked() {
-                commands.push(Command::PauseTraining);
-            }
-            if ui.button("Cancel training").clicked() {
-                commands.push(Command::StopTraining);
-            }
+            status::progress_bar(ui, job, 100.0);
+            let words = theme::small_text(status::job_words(job)).color(theme::tokens(ui).muted);
+            ui.add(egui::Label::new(words).truncate());
         });
-        return;
     }
+    ui.horizontal(|ui| {
+        if ui.button("Pause").clicked() {
+            commands.push(Command::PauseTraining);
+        }
+        if ui.button("Cancel training").clicked() {
+            commands.push(Command::StopTraining);
+        }
+    });
+}
+
+/// Runs that can go on.
+fn paused_ui(ui: &mut Ui, state: &State, commands: &mut Commands) {
     for run in &state.training.unfinished {
-        ui.horizontal(|ui| {
-            ui.label(RichText::new(format!("{} is paused", run.name)).color(tokens.muted));
+        ui.label(RichText::new(format!("{} is paused", run.name)).color(theme::tokens(ui).muted));
+        ui.horizontal_wrapped(|ui| {
             if ui.button(format!("Resume {}", run.name)).clicked() {
                 commands.push(Command::ResumeTraining(run.name.clone()));
             }
@@ -229,11 +217,11 @@ fn run_ui(ui: &mut Ui, state: &State, commands: &mut Commands) {
             }
         });
     }
+}
+
+fn start_ui(ui: &mut Ui, state: &State, commands: &mut Commands, button: Button<'_>) {
     let start = Command::StartTraining;
-    let response = ui.add_enabled(
-        start.enabled(state),
-        main_button(tokens, state, "Start training", state.training.report.is_none()),
-    );
+    let response = ui.add_enabled(start.enabled(state), button);
     if response
         .on_disabled_hover_text("Choose a corpus folder first")
         .clicked()
@@ -242,143 +230,27 @@ fn run_ui(ui: &mut Ui, state: &State, commands: &mut Commands) {
     }
 }
 
-/// One primary action on screen: with music in the mix that is the export.
-fn main_button(tokens: &Tokens, state: &State, text: &'static str, is_next: bool) -> Button<'static> {
-    let exports = state.has_clip() && state.candidate().is_some();
-    if is_next && !exports {
-        theme::primary_button(tokens, text)
-    } else {
+/// The one primary action on screen; with music in the mix that is the export.
+fn primary(state: &State, tokens: &Tokens, text: &'static str) -> Button<'static> {
+    if state.has_clip() && state.candidate().is_some() {
         Button::new(text)
-    }
-}
-
-fn card(ui: &mut Ui, title: &str, right: &str, add: impl FnOnce(&mut Ui)) {
-    let tokens = theme::tokens(ui);
-    Frame::new()
-        .fill(tokens.raised)
-        .stroke(Stroke::new(1.0, tokens.line))
-        .corner_radius(theme::CARD_RADIUS)
-        .inner_margin(Margin::same(10))
-        .show(ui, |ui| {
-            ui.set_width(ui.available_width());
-            ui.horizontal(|ui| {
-                ui.label(theme::strong_text(title));
-                ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                    ui.label(RichText::new(right).color(tokens.muted));
-                });
-            });
-            add(ui);
-        });
-}
-
-fn recall_card(ui: &mut Ui, state: &State, tokens: &Tokens) {
-    let curve = &state.training.curve;
-    let last = curve.last().copied();
-    let right = last
-        .map(|last| format!("{} / {}", last.epoch, last.epochs))
-        .unwrap_or_default();
-    card(ui, "Recall on held-out videos", &right, |ui| {
-        let r10 = points(curve, |epoch| epoch.validation_r10);
-        let r1 = points(curve, |epoch| epoch.validation_r1);
-        if r10.is_empty() && r1.is_empty() {
-            ui.label(theme::small_text("Too few held-out videos to measure it").color(tokens.muted));
-            return;
-        }
-        plot("recall", 120.0, Some((0.0, 100.0))).show(ui, |plot| {
-            plot.line(
-                Line::new("R@10", PlotPoints::from(r10))
-                    .color(tokens.accent)
-                    .width(1.8),
-            );
-            plot.line(
-                Line::new("R@1", PlotPoints::from(r1))
-                    .color(tokens.voice)
-                    .width(1.8),
-            );
-        });
-        ui.horizontal(|ui| {
-            let percent = |value: Option<f64>| value.map_or("–".to_owned(), |value| format!("{value:.0}"));
-            let r10 = percent(last.and_then(|last| last.validation_r10));
-            let r1 = percent(last.and_then(|last| last.validation_r1));
-            legend(ui, tokens.accent, &format!("R@10 {r10}"));
-            legend(ui, tokens.voice, &format!("R@1 {r1}"));
-            if let Some(first) = curve.first().filter(|first| first.epoch == 0) {
-                let text = format!(
-                    "before {} / {}",
-                    percent(first.validation_r10),
-                    percent(first.validation_r1)
-                );
-                ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                    ui.label(theme::small_text(text).color(tokens.muted));
-                });
-            }
-        });
-    });
-}
-
-fn legend(ui: &mut Ui, colour: egui::Color32, text: &str) {
-    let (rect, _) = ui.allocate_exact_size(vec2(8.0, 8.0), egui::Sense::hover());
-    ui.painter().circle_filled(rect.center(), 4.0, colour);
-    ui.label(theme::small_text(text).color(colour));
-}
-
-fn loss_card(ui: &mut Ui, state: &State, tokens: &Tokens) {
-    let curve = &state.training.curve;
-    let margin = curve
-        .last()
-        .map(|last| format!("margin {:.0}", last.margin))
-        .unwrap_or_default();
-    card(ui, "Loss", &margin, |ui| {
-        // The state before training has no loss of its own.
-        let loss = points(curve, |epoch| {
-            Some(epoch.loss).filter(|loss| epoch.epoch > 0 && loss.is_finite())
-        });
-        plot("loss", 80.0, None).show(ui, |plot| {
-            plot.line(
-                Line::new("loss", PlotPoints::from(loss))
-                    .color(tokens.original)
-                    .width(1.6),
-            );
-        });
-    });
-}
-
-fn points(curve: &[EpochReport], value: impl Fn(&EpochReport) -> Option<f64>) -> Vec<[f64; 2]> {
-    curve
-        .iter()
-        .filter_map(|epoch| Some([epoch.epoch as f64, value(epoch)?]))
-        .collect()
-}
-
-fn plot(name: &'static str, height: f32, range: Option<(f64, f64)>) -> Plot<'static> {
-    let plot = Plot::new(name)
-        .height(height)
-        .allow_drag(false)
-        .allow_zoom(false)
-        .allow_scroll(false)
-        .allow_boxed_zoom(false)
-        .show_background(false)
-        .show_grid([false, true])
-        .show_axes([false, true])
-        .include_x(0.0);
-    match range {
-        Some((low, high)) => plot.include_y(low).include_y(high),
-        None => plot,
+    } else {
+        theme::primary_button(tokens, text)
     }
 }
 
 fn report_ui(ui: &mut Ui, report: &FineTuneReport) {
     let tokens = theme::tokens(ui);
     ui.label(theme::strong_text("Done"));
-    let text = format!(
+    let mut text = format!(
         "{} used, pairs {}.",
         words::count(report.used, "video"),
         report.pairing
     );
-    ui.label(RichText::new(text).color(tokens.muted));
-    if !report.rejected.is_empty() {
-        rejected_ui(ui, &report.rejected);
+    if report.recognised > 0 {
+        text = format!("{text} The music of {} is in your library.", report.recognised);
     }
+    ui.label(RichText::new(text).color(tokens.muted));
     ui.label(theme::small_text(report.pack.display().to_string()).color(tokens.dim));
 }
 
@@ -401,7 +273,7 @@ fn decision_ui(ui: &mut Ui, report: &FineTuneReport, pack: &str, state: &State, 
             commands.push(Command::DiscardModel(pack.to_owned()));
         }
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-            if ui.add(main_button(tokens, state, "Keep model", true)).clicked() {
+            if ui.add(primary(state, tokens, "Keep model")).clicked() {
                 commands.push(Command::UsePack(pack.to_owned()));
             }
         });

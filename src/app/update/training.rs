@@ -21,6 +21,7 @@ impl App {
                     self.start_corpus_check(folder);
                 }
             }
+            Command::SetUntil(until) => window.until = until,
             Command::SetEpochs(epochs) => window.epochs = epochs.clamp(1, 10_000),
             Command::SetScope(scope) => window.scope = scope,
             Command::SetSeed(seed) => window.seed = seed,
@@ -75,6 +76,7 @@ impl App {
         let training = &mut self.state.training;
         if training.pack.as_deref() == Some(name) {
             training.report = None;
+            training.understood.clear();
             training.curve.clear();
             training.pack = None;
         }

@@ -8,10 +8,14 @@ use crossbeam_channel::bounded;
 use super::{Outcome, Task};
 use crate::app::App;
 use crate::app::session::{Ending, PackLine};
+use crate::app::state::Until;
 use crate::engine::corpus::{check_corpus, gather_corpus};
 use crate::engine::fine_tune::{FineTuneRequest, discard, fine_tune, unfinished};
 use crate::engine::{Engine, EngineOptions};
 use crate::networks::weights::Pack;
+
+/// Epochs without a better recall after which a run ends that is to keep the best.
+const PATIENCE: usize = 20;
 
 impl App {
     pub(in crate::app) fn start_engine(&mut self) {
@@ -69,7 +73,8 @@ impl App {
             &self.state.folders.packs().join(&name),
         );
         request.scope = window.scope;
-        request.epochs = window.epochs;
+        request.epochs = (window.until == Until::Epochs).then_some(window.epochs);
+        request.patience = (window.until == Until::Recall).then_some(PATIENCE);
         request.seed = window.seed;
         self.run_training(name, request);
     }
@@ -81,19 +86,20 @@ impl App {
         };
         // A slow window misses a point of the curve, never the run.
         let (send, receive) = bounded(4096);
-        self.epochs = Some(receive);
+        self.training_news = Some(receive);
         let ctx = self.ctx.clone();
         let id = self.start(format!("Train {name}"), Task::Train, move |monitor| {
-            let on_epoch = move |report| {
-                let _ = send.try_send(report);
+            let on_news = move |news| {
+                let _ = send.try_send(news);
                 ctx.request_repaint();
             };
-            fine_tune(&engine, &request, &on_epoch, monitor).map(Outcome::Trained)
+            fine_tune(&engine, &request, &on_news, monitor).map(Outcome::Trained)
         });
         let training = &mut self.state.training;
         training.job = Some(id);
         training.ending = Ending::Pause;
         training.unfinished.retain(|run| run.name != name);
+        training.understood.clear();
         training.curve.clear();
         training.report = None;
         training.problem = None;

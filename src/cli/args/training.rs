@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use super::choose;
-use crate::engine::evaluate::{Floor, Protocol};
+use crate::engine::evaluate::{Ask, Floor, Protocol};
 use crate::engine::fine_tune::{Method, Scope, Start};
 use crate::error::Error;
 use crate::networks::mrcmv::Norm;
+use crate::training::RateSchedule;
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct TrainArgs {
@@ -31,7 +32,7 @@ pub(in crate::cli) struct TrainArgs {
     #[arg(long, default_value = "on", value_name = "on|off", action = clap::ArgAction::Set,
           value_parser = on_or_off)]
     pub(in crate::cli) leak_free: bool,
-    /// Passes over the corpus
+    /// Passes over the corpus [default: until the loss converges, at most 200]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(in crate::cli) epochs: Option<u32>,
     /// Seed of everything random
@@ -55,6 +56,18 @@ pub(in crate::cli) struct TrainArgs {
     /// Learning rate [default: the optimiser's: 1e-6 for sgd, 3e-4 for adamw]
     #[arg(long, value_name = "RATE", value_parser = rate)]
     pub(in crate::cli) rate: Option<f64>,
+    /// How far adamw shrinks the weights in each step, times the rate [default: 0]
+    #[arg(long, value_name = "W", value_parser = weight)]
+    pub(in crate::cli) weight_decay: Option<f64>,
+    /// The rate over the epochs: constant, or cosine down to nothing at the last of --epochs
+    #[arg(long, default_value = "constant", value_name = "constant|cosine", value_parser = schedule)]
+    pub(in crate::cli) schedule: RateSchedule,
+    /// What tells a pair from the others of its batch: triplet, the paper's, or contrastive
+    #[arg(long, default_value = "triplet", value_name = "triplet|contrastive")]
+    pub(in crate::cli) objective: Separation,
+    /// What the contrastive objective divides cosines by [default: 0.07]
+    #[arg(long, value_name = "T", value_parser = rate)]
+    pub(in crate::cli) temperature: Option<f64>,
     /// Weight of the pseudo-label loss [default: 0.1]
     #[arg(long, value_name = "L", value_parser = weight)]
     pub(in crate::cli) lambda: Option<f64>,
@@ -67,6 +80,12 @@ pub(in crate::cli) struct TrainArgs {
     /// Windows of 32 s kept of each longer video
     #[arg(long, default_value_t = 4, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(in crate::cli) cuts: u32,
+    /// Renderings of each window's sounds, from which each epoch draws
+    #[arg(long, default_value_t = 2, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(in crate::cli) renderings: u32,
+    /// Draw all sounds anew every N epochs, which takes separation each time [default: never]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(in crate::cli) redraw: Option<u32>,
 }
 
 #[derive(Debug, Args)]
@@ -80,10 +99,13 @@ pub(in crate::cli) struct EvaluateArgs {
     /// Where the sounds come from: separated or clean; may be repeated [default: all that the corpus allows]
     #[arg(long, value_name = "PROTOCOL")]
     pub(in crate::cli) protocol: Vec<Protocol>,
+    /// What the queries are asked with: both, voice or picture; may be repeated, a row each [default: both]
+    #[arg(long, value_name = "MODALITY")]
+    pub(in crate::cli) ask: Vec<Ask>,
     /// Train the rows that are missing first
     #[arg(long)]
     pub(in crate::cli) train: bool,
-    /// Passes over the corpus in training them
+    /// Passes over the corpus in training them [default: until the loss converges, at most 200]
     #[arg(long, value_name = "N", requires = "train", value_parser = clap::value_parser!(u32).range(1..))]
     pub(in crate::cli) epochs: Option<u32>,
     /// Seed of training, of the intervals and of the floors
@@ -150,6 +172,21 @@ pub(in crate::cli) enum CorpusCommand {
 pub(in crate::cli) enum Descent {
     Sgd,
     Adamw,
+}
+
+/// What tells a pair from the others of its batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(in crate::cli) enum Separation {
+    Triplet,
+    Contrastive,
+}
+
+fn schedule(text: &str) -> Result<RateSchedule, Error> {
+    match text {
+        "constant" => Ok(RateSchedule::Constant),
+        "cosine" => Ok(RateSchedule::Cosine),
+        _ => Err(choose("constant or cosine")),
+    }
 }
 
 fn rate(text: &str) -> Result<f64, Error> {

@@ -6,6 +6,8 @@
 mod cache;
 mod sound;
 
+use std::path::PathBuf;
+
 use candle_core::{Device, Tensor};
 use serde::Serialize;
 
@@ -18,6 +20,7 @@ use crate::jobs::Monitor;
 use crate::media::{self, AudioFormat};
 use crate::networks::vggish::Vggish;
 use crate::networks::weights::Pack;
+use crate::signal::landmarks::Landmarks;
 use crate::signal::{mel, resample, statistics};
 use crate::training::Stored;
 use cache::Cache;
@@ -92,6 +95,8 @@ pub(super) enum Listening {
 pub(super) struct Clips<'a> {
     engine: &'a Engine,
     cache: Cache,
+    /// Where what is drawn by lot goes instead, since no other run will ask for it.
+    draws: Option<Cache>,
     /// Identity of the separator.
     separator: String,
     pub(super) voice: Ear<'a>,
@@ -160,11 +165,28 @@ impl<'a> Clips<'a> {
         };
         Ok(Self {
             cache: Cache::open(engine.options().folders.cache.join("features"))?,
+            draws: None,
             voice,
             bgm,
             separator: network_id(engine.pack(), "spleeter"),
             engine,
         })
+    }
+
+    /// Keeps what is drawn by lot in `folder`.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub(super) fn drawing_into(self, folder: PathBuf) -> Result<Self> {
+        Ok(Self {
+            draws: Some(Cache::open(folder)?),
+            ..self
+        })
+    }
+
+    /// The place of a feature that is drawn by lot, or is not.
+    fn place(&self, by_lot: bool) -> &Cache {
+        self.draws.as_ref().filter(|_| by_lot).unwrap_or(&self.cache)
     }
 
     /// Features of the two stems that separation cuts from the mix. `envelope` seeds random gains over time, other ones for
@@ -177,7 +199,8 @@ impl<'a> Clips<'a> {
     ) -> Result<StemFeatures<S>> {
         let networks = [&self.separator, &self.voice.id, &self.bgm.id];
         let key = key("separated", window, &networks.map(String::as_str), envelope);
-        let [voice, bgm] = self.cache.tensors(&key, ["voice", "bgm"], self.device(), || {
+        let place = self.place(envelope.is_some());
+        let [voice, bgm] = place.tensors(&key, ["voice", "bgm"], self.device(), || {
             let mix = decode(window, AudioFormat::MIX, monitor)?;
             let (mut voice, mut bgm) = self.stems(&mix, monitor)?;
             if let Some(seed) = envelope {
@@ -199,7 +222,7 @@ impl<'a> Clips<'a> {
     ) -> Result<Option<S>> {
         let about = (&music.file.sha256, music.start_s, mix);
         let key = key("remixed", voice, &[&self.separator, &self.voice.id], about);
-        let [rows] = self.cache.tensors(&key, [CLIP_ROWS], self.device(), || {
+        let [rows] = self.place(true).tensors(&key, [CLIP_ROWS], self.device(), || {
             let spoken = decode(voice, AudioFormat::MIX, monitor)?;
             if is_silent(&spoken) {
                 return Ok([None]);
@@ -220,11 +243,13 @@ impl<'a> Clips<'a> {
         monitor: &Monitor,
     ) -> Result<Option<S>> {
         let key = key("plain", window, &[&ear.id], gain_db);
-        let [rows] = self.cache.tensors(&key, [CLIP_ROWS], self.device(), || {
-            let mut samples = decode(window, AudioFormat::VGGISH, monitor)?;
-            sound::amplify(&mut samples, gain_db);
-            Ok([self.heard(&samples, ear)?])
-        })?;
+        let [rows] = self
+            .place(gain_db != 0.0)
+            .tensors(&key, [CLIP_ROWS], self.device(), || {
+                let mut samples = decode(window, AudioFormat::VGGISH, monitor)?;
+                sound::amplify(&mut samples, gain_db);
+                Ok([self.heard(&samples, ear)?])
+            })?;
         Ok(rows)
     }
 
@@ -241,6 +266,52 @@ impl<'a> Clips<'a> {
             Ok([self.heard(&bgm, ear)?])
         })?;
         Ok(rows)
+    }
+
+    /// What tells the music under a clip from other music: landmarks of its BGM stem, and the rows that the pack's own
+    /// VGGish gives of it; `None` where it is silent.
+    pub(super) fn music(&self, window: Window<'_>, monitor: &Monitor) -> Result<Option<(Landmarks, Tensor)>> {
+        let ear = Ear::new(self.engine.vggish_bgm()?, self.engine.pack(), "vggish_bgm");
+        let key = key("music", window, &[&self.separator, &ear.id], ());
+        let [pairs, rows] = self
+            .cache
+            .tensors(&key, ["landmarks", CLIP_ROWS], &Device::Cpu, || {
+                let (_, bgm) = self.stems(&decode(window, AudioFormat::MIX, monitor)?, monitor)?;
+                Ok([kept(&Landmarks::of(&bgm))?, self.heard(&bgm, &ear)?])
+            })?;
+        let Some((pairs, rows)): Option<(Tensor, Tensor)> = pairs.zip(rows) else {
+            return Ok(None);
+        };
+        let landmarks = Landmarks {
+            pairs: pairs.to_vec1()?,
+        };
+        Ok(Some((landmarks, rows.to_device(self.device())?)))
+    }
+
+    /// Landmarks of a whole recording.
+    pub(super) fn landmarks(&self, file: &MediaFile, monitor: &Monitor) -> Result<Landmarks> {
+        let window = Window { file, start_s: 0.0 };
+        let [pairs] = self.cache.tensors(
+            &key("recording", window, &[], ()),
+            ["landmarks"],
+            &Device::Cpu,
+            || {
+                let samples = media::decode_audio(&file.path, AudioFormat::VGGISH, 0.0, None, monitor)?;
+                file.require_unchanged()?;
+                Ok([kept(&Landmarks::of(&samples))?])
+            },
+        )?;
+        let pairs: Option<Tensor> = pairs;
+        Ok(Landmarks {
+            pairs: pairs
+                .map(|pairs| pairs.to_vec1())
+                .transpose()?
+                .unwrap_or_default(),
+        })
+    }
+
+    pub(super) fn engine(&self) -> &'a Engine {
+        self.engine
     }
 
     fn device(&self) -> &Device {
@@ -289,6 +360,14 @@ impl<'a> Clips<'a> {
             }
         }))
     }
+}
+
+/// Landmarks as they are kept; `None` where there are none.
+fn kept(landmarks: &Landmarks) -> Result<Option<Tensor>> {
+    let pairs = landmarks.pairs.as_slice();
+    Ok((!pairs.is_empty())
+        .then(|| Tensor::new(pairs, &Device::Cpu))
+        .transpose()?)
 }
 
 /// Decodes a clip's sound; nothing where the file ends before it.

@@ -12,7 +12,7 @@ use crate::checksum::sha256_of;
 use crate::error::{Error, ErrorKind, Result};
 use crate::jobs::Monitor;
 use crate::training::corpus::Split;
-pub use request::{EvaluateReport, EvaluateRequest, EvaluateRow, Floor, Protocol};
+pub use request::{Ask, EvaluateReport, EvaluateRequest, EvaluateRow, Floor, Protocol};
 use rows::{floor_row, pack_row};
 
 /// Evaluates packs and floors on the test items of a corpus. Every row of a pack is ranked with that pack's own networks.
@@ -50,24 +50,39 @@ pub fn evaluate(engine: &Engine, request: &EvaluateRequest, monitor: &Monitor) -
     if packs.is_empty() && floors.is_empty() {
         packs.push(engine.options().pack.clone());
     }
+    let asks = if request.asks.is_empty() {
+        vec![Ask::Both]
+    } else {
+        request.asks.clone()
+    };
+    let rows: Vec<(Protocol, Ask)> = protocols
+        .iter()
+        .flat_map(|&protocol| asks.iter().map(move |&ask| (protocol, ask)))
+        .collect();
     let ranking = monitor.part(if request.train { 0.6 } else { 0.1 }, 1.0);
-    let count = packs.len() * protocols.len();
-    let mut number = 0;
-    for pack in &packs {
+    let count = packs.len() * rows.len();
+    for (at, pack) in packs.iter().enumerate() {
         let own = Engine::open(EngineOptions {
             pack: pack.clone(),
             ..engine.options().clone()
         })?;
-        for &protocol in &protocols {
+        for (row, &(protocol, ask)) in rows.iter().enumerate() {
+            if ask == Ask::Voice && own.pack().manifest.method != "mrcmv" {
+                let reason = "it asks with the picture alone, so there is no row by the voice";
+                report
+                    .missing_rows
+                    .push((own.pack().manifest.name.clone(), reason.to_owned()));
+                continue;
+            }
+            let number = at * rows.len() + row;
             let part = ranking.part(number as f32 / count as f32, (number + 1) as f32 / count as f32);
-            let (row, rejected) = pack_row(&own, &tested, protocol, request.seed, &part)?;
+            let (row, rejected) = pack_row(&own, &tested, (protocol, ask), request.seed, &part)?;
             report.rows.push(row);
             for item in rejected {
                 if !report.rejected.contains(&item) {
                     report.rejected.push(item);
                 }
             }
-            number += 1;
         }
     }
     for floor in floors {
@@ -140,13 +155,11 @@ fn trained_rows(
             method,
             without: switch.map(str::to_owned).into_iter().collect(),
             start: Start::Fresh,
+            epochs: request.epochs,
             seed: request.seed,
             resume: true,
             ..FineTuneRequest::new(&request.corpus, Path::new(""))
         };
-        if let Some(epochs) = request.epochs {
-            asked.epochs = epochs;
-        }
         // Another corpus, pack, seed or length is another row.
         let about = (
             corpus.identity(),

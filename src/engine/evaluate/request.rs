@@ -33,6 +33,42 @@ impl FromStr for Protocol {
     }
 }
 
+/// What a query is asked with.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Ask {
+    /// All that the item and the method have.
+    #[default]
+    Both,
+    /// The voice-over alone.
+    Voice,
+    /// The picture alone.
+    Picture,
+}
+
+impl Ask {
+    /// Nothing is left out.
+    fn is_both(&self) -> bool {
+        *self == Self::Both
+    }
+}
+
+impl FromStr for Ask {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        match text {
+            "both" => Ok(Self::Both),
+            "voice" => Ok(Self::Voice),
+            "picture" => Ok(Self::Picture),
+            _ => Err(Error::new(
+                ErrorKind::Input,
+                format!("--ask {text}: choose both, voice or picture"),
+            )),
+        }
+    }
+}
+
 /// A row that needs no network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -69,9 +105,11 @@ pub struct EvaluateRequest {
     pub floors: Vec<Floor>,
     /// Protocols; empty for every one that all test items allow.
     pub protocols: Vec<Protocol>,
+    /// What every pack is asked with, a row each; empty for both modalities.
+    pub asks: Vec<Ask>,
     /// Train those of the paper's rows that are not there yet first, into the user's own packs, and evaluate all of them.
     pub train: bool,
-    /// Passes over the corpus in training the rows; `None` for the paper's.
+    /// Passes over the corpus in training the rows; `None` until the loss converges.
     pub epochs: Option<usize>,
     /// Seed of training, of the bootstrap and of the floors.
     pub seed: u64,
@@ -85,6 +123,7 @@ impl EvaluateRequest {
             packs: Vec::new(),
             floors: Vec::new(),
             protocols: Vec::new(),
+            asks: Vec::new(),
             train: false,
             epochs: None,
             seed: 0,
@@ -103,6 +142,9 @@ pub struct EvaluateRow {
     pub without: Vec<String>,
     /// Where the sounds come from.
     pub protocol: Protocol,
+    /// What the queries are asked with; left out of JSON for both modalities.
+    #[serde(skip_serializing_if = "Ask::is_both")]
+    pub ask: Ask,
     /// Queries, and candidates as many.
     pub queries: usize,
     /// R@1.
@@ -135,7 +177,7 @@ pub struct EvaluateReport {
     pub corpus: String,
     /// The rows.
     pub rows: Vec<EvaluateRow>,
-    /// Rows of the paper's table that were asked for by `train` and are not there, and why.
+    /// Rows that were asked for and are not there, and why.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub missing_rows: Vec<(String, String)>,
     /// Items passed over, and why.

@@ -2,7 +2,7 @@
 
 use candle_core::Tensor;
 
-use super::request::{EvaluateRow, Floor, Protocol};
+use super::request::{Ask, EvaluateRow, Floor, Protocol};
 use crate::engine::Engine;
 use crate::engine::clips::{Clips, Ear, Picture, StemFeatures, Window};
 use crate::engine::corpus::Usable;
@@ -34,7 +34,7 @@ type Row = (EvaluateRow, Vec<(String, String)>);
 pub(super) fn pack_row(
     engine: &Engine,
     items: &[Usable],
-    protocol: Protocol,
+    how: (Protocol, Ask),
     seed: u64,
     monitor: &Monitor,
 ) -> Result<Row> {
@@ -50,7 +50,7 @@ pub(super) fn pack_row(
             Some(number as f32 / items.len() as f32),
         );
         let quiet = Monitor::new(monitor.cancel_token().clone(), |_| {});
-        match pair(&matcher, &clips, ruler.as_ref(), item, protocol, &quiet) {
+        match pair(&matcher, &clips, ruler.as_ref(), item, how, &quiet) {
             Ok(pair) => pairs.push(pair),
             Err(error) if error.is_cancelled() => return Err(error),
             Err(error) => rejected.push((item.id.clone(), error.to_string())),
@@ -80,7 +80,8 @@ pub(super) fn pack_row(
         .enumerate()
         .map(|(truth, scores)| rank_of(scores, truth))
         .collect();
-    let mut row = row_of(&recall(&ranks), bootstrap(&ranks, seed), pairs.len(), protocol);
+    let mut row = row_of(&recall(&ranks), bootstrap(&ranks, seed), pairs.len(), how.0);
+    row.ask = how.1;
     row.pack.clone_from(&manifest.name);
     row.method.clone_from(&manifest.method);
     row.without.clone_from(&manifest.without);
@@ -107,7 +108,7 @@ fn pair(
     clips: &Clips<'_>,
     ruler: Option<&Ruler>,
     item: &Usable,
-    protocol: Protocol,
+    (protocol, ask): (Protocol, Ask),
     monitor: &Monitor,
 ) -> Result<Pair> {
     let at_start = |file| Window { file, start_s: 0.0 };
@@ -146,8 +147,8 @@ fn pair(
             "has no music in its first 32 s, so there is nothing to find again; give another video",
         )
     })?;
-    let picture = item
-        .picture
+    let voice = voice.filter(|_| ask != Ask::Picture);
+    let picture = (item.picture && ask != Ask::Voice)
         .then(|| <(Tensor, Tensor)>::of(clips, at_start(&item.video), monitor))
         .transpose()?;
     if picture.is_none() && !matcher.hears_voice() {
@@ -157,9 +158,14 @@ fn pair(
         ));
     }
     if picture.is_none() && voice.is_none() {
+        let lacks = match ask {
+            Ask::Both => "neither picture nor voice",
+            Ask::Voice => "no voice",
+            Ask::Picture => "no picture",
+        };
         return Err(Error::input(
             &item.video.path,
-            "has neither picture nor voice in its first 32 s, so there is nothing to ask with; give another video",
+            format!("has {lacks} in its first 32 s, so there is nothing to ask with; give another video"),
         ));
     }
     let input = QueryInput {
@@ -282,6 +288,7 @@ fn row_of(recall: &Recall, ci95: Intervals, queries: usize, protocol: Protocol) 
         method: String::new(),
         without: Vec::new(),
         protocol,
+        ask: Ask::Both,
         queries,
         r1: recall.r1,
         r5: recall.r5,

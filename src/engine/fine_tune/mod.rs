@@ -13,15 +13,17 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::jobs::Monitor;
 use crate::networks::weights::{PackAbout, PackWriter};
 use crate::training::sampler::Sampler;
-use crate::training::{Epoch, Run, checkpoint_path, train};
+use crate::training::{Epoch, ObjectiveConfig, Redraw, Run, checkpoint_path, train};
 
-pub use request::{EpochReport, FineTuneReport, FineTuneRequest, Method, Scope, Start};
+pub use request::{
+    EpochReport, FineTuneReport, FineTuneRequest, Method, News, Scope, Source, Start, Understood,
+};
 use system::System;
 pub(super) use unfinished::forget_run;
 pub use unfinished::{Unfinished, discard, unfinished};
 
-/// Trains and writes a pack; networks that do not learn are copied from the pack in use. `on_epoch` sees each finished
-/// epoch, the state before training first, for live curves. The run's config, curves and checkpoint lie in `out/run`.
+/// Trains and writes a pack; networks that do not learn are copied from the pack in use. `on_news` sees
+/// each item that was understood and each finished epoch, for live lists and curves. The run's config, curves and checkpoint lie in `out/run`.
 ///
 /// # Errors
 /// When method, switches and scope do not go together, `out` holds a pack or an unfinished run that is not to be
@@ -30,7 +32,7 @@ pub use unfinished::{Unfinished, discard, unfinished};
 pub fn fine_tune(
     engine: &Engine,
     request: &FineTuneRequest,
-    on_epoch: &(dyn Fn(EpochReport) + Sync),
+    on_news: &(dyn Fn(News) + Sync),
     monitor: &Monitor,
 ) -> Result<FineTuneReport> {
     require_sense(request)?;
@@ -47,24 +49,38 @@ pub fn fine_tune(
     let system = System::new(engine, request, &without, &corpus)?;
     let config = system.training(&without);
     unfinished::remember(request)?;
-    let built = system.build(&corpus, &monitor.part(0.1, 0.6))?;
+    let on_item = |item: Understood| on_news(News::Understood(item));
+    let built = system.build(&corpus, &on_item, &monitor.part(0.1, 0.6))?;
     let (used, held_out, pairing) = (built.shapes.len(), built.held_out, built.pairing);
+    let recognised = built.recognised;
     let sampler = Sampler::new(built.shapes, config.modality_dropout, config.seed);
+    let used_items = corpus.learnt_from(&built.rejected);
+    let variables = built.variables.clone();
+    let make = |number: usize, monitor: &Monitor| {
+        let folder = run_folder.join(format!("draw-{number}"));
+        forget_draws(&run_folder, Some(&folder));
+        let every = request.redraw.unwrap_or(1);
+        let (shapes, learner) = system.redraw(&used_items, &variables, (number, every), folder, monitor)?;
+        let sampler = Sampler::new(shapes, config.modality_dropout, config.seed);
+        Ok((sampler, learner))
+    };
     let run = Run {
         config: &config,
         sampler: &sampler,
         learner: &*built.learner,
+        redraw: request.redraw.map(|every| Redraw { every, make: &make }),
         variables: built.variables,
         folder: &run_folder,
-        about: about(engine, request, &corpus, &system, pairing),
+        about: about(engine, request, &corpus, &system, (pairing, recognised)),
     };
     let report = |epoch: &Epoch| epoch_report(epoch, config.epochs, held_out);
     let outcome = train(
         run,
         request.resume,
-        &mut |epoch| on_epoch(report(epoch)),
+        &mut |epoch| on_news(News::Epoch(report(epoch))),
         &monitor.part(0.6, 1.0),
     )?;
+    forget_draws(&run_folder, None);
 
     let base = engine.pack();
     let provenance = format!(
@@ -95,12 +111,24 @@ pub fn fine_tune(
         epochs: outcome.epochs.iter().map(report).collect(),
         pairing: pairing.to_owned(),
         used,
+        recognised,
         rejected: corpus.rejected.into_iter().chain(built.rejected).collect(),
     })
 }
 
 /// Folder of a run inside the pack that it makes.
 const RUN_FOLDER: &str = "run";
+
+/// Removes the sounds that were drawn for earlier epochs. What cannot be removed does no harm.
+fn forget_draws(run_folder: &Path, but: Option<&Path>) {
+    for entry in std::fs::read_dir(run_folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        let drawn = entry.file_name().to_string_lossy().starts_with("draw-");
+        if drawn && Some(path.as_path()) != but {
+            let _ = std::fs::remove_dir_all(path);
+        }
+    }
+}
 
 /// What may be left out.
 const SWITCHES: [&str; 4] = ["sa", "cma", "gate", "pseudo-label"];
@@ -112,10 +140,15 @@ fn require_sense(request: &FineTuneRequest) -> Result<()> {
         Method::Cmmr => "cmmr",
         Method::Cbvmr => "cbvmr",
     };
+    let objective = request.training.as_ref().map(|training| training.objective);
     let problem = if !request.without.is_empty() {
         "--without leaves modules of mrcmv out; choose --method mrcmv, or no --without"
     } else if request.scope != Scope::Heads {
         "it learns on the features of SlowFast and VGGish as they are; choose --scope heads"
+    } else if objective.is_some_and(|objective| objective != ObjectiveConfig::Triplet) {
+        "it learns by a loss of its own; leave --objective out"
+    } else if request.redraw.is_some() {
+        "it asks with the picture, and no sound of a query is to be drawn anew; leave --redraw out"
     } else {
         return Ok(());
     };
@@ -168,7 +201,7 @@ fn about(
     request: &FineTuneRequest,
     corpus: &Inspected,
     system: &System<'_>,
-    pairing: &str,
+    (pairing, recognised): (&str, usize),
 ) -> serde_json::Value {
     let networks: BTreeMap<&String, &String> = engine
         .pack()
@@ -186,7 +219,10 @@ fn about(
         "scope": request.scope,
         "start": request.start,
         "cuts": request.cuts,
+        "renderings": request.renderings,
+        "redraw": request.redraw,
         "pairing": pairing,
+        "library": recognised,
     })
 }
 

@@ -5,7 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::engine::corpus::CUTS;
+use crate::engine::corpus::{CUTS, RENDERINGS};
+pub use crate::engine::pairs::{Source, Understood};
 use crate::error::{Error, ErrorKind, Result};
 use crate::networks::mrcmv::Norm;
 use crate::retrieval::Recall;
@@ -124,8 +125,8 @@ pub struct FineTuneRequest {
     pub scope: Scope,
     /// Both sides swapped in training (reading, point 7).
     pub leak_free: bool,
-    /// Passes over the corpus.
-    pub epochs: usize,
+    /// Passes over the corpus; `None` goes on until the loss converges.
+    pub epochs: Option<usize>,
     /// Seed of everything random.
     pub seed: u64,
     /// Go on from the last checkpoint in `out`.
@@ -136,6 +137,11 @@ pub struct FineTuneRequest {
     pub norm: Option<Norm>,
     /// 32 s windows kept of each longer video, from which each epoch draws one.
     pub cuts: usize,
+    /// Renderings of each cut's sounds, from which each epoch draws one of either side: mixes with another track and
+    /// levels of the own one, or, where only the mix is known, gains.
+    pub renderings: usize,
+    /// Epochs after which all sounds are drawn anew, 1 being the reading to the letter; `None` keeps those drawn at first.
+    pub redraw: Option<usize>,
     /// Stops after this many epochs without a better recall on the validation items and keeps the best; `None` runs all.
     pub patience: Option<usize>,
     /// Batch, optimiser, losses, whose `epochs` and `seed` give way to the ones above; `None` for the method's own.
@@ -153,16 +159,27 @@ impl FineTuneRequest {
             without: Vec::new(),
             scope: Scope::default(),
             leak_free: true,
-            epochs: training.epochs,
+            epochs: None,
             seed: training.seed,
             resume: false,
             start: Start::default(),
             norm: None,
             cuts: CUTS,
+            renderings: RENDERINGS,
+            redraw: None,
             patience: None,
             training: None,
         }
     }
+}
+
+/// What training tells while it goes on.
+#[derive(Debug, Clone, PartialEq)]
+pub enum News {
+    /// An item was understood.
+    Understood(Understood),
+    /// An epoch is done; the state before training comes first.
+    Epoch(EpochReport),
 }
 
 /// One point of the curves.
@@ -170,7 +187,7 @@ impl FineTuneRequest {
 pub struct EpochReport {
     /// Epoch; 0 is the state before training, later ones count from 1.
     pub epoch: usize,
-    /// Epochs asked for.
+    /// Epochs asked for, or at most gone through where the loss is to converge.
     pub epochs: usize,
     /// Mean loss of eq. 5 over the epoch's batches.
     pub loss: f64,
@@ -199,6 +216,8 @@ pub struct FineTuneReport {
     pub pairing: String,
     /// Items used.
     pub used: usize,
+    /// Those whose music was recognised as a track of the library, whose clean file was learnt from.
+    pub recognised: usize,
     /// Items passed over, and why.
     pub rejected: Vec<(String, String)>,
 }

@@ -1,6 +1,7 @@
 //! What is trained: a method, its switches and a scope become variables, something that learns, and in the end a pack.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::PathBuf;
 
 use candle_core::Tensor;
 
@@ -8,19 +9,19 @@ use super::request::{FineTuneRequest, Method, Scope, Start};
 use crate::engine::Engine;
 use crate::engine::clips::{Clips, Listening};
 use crate::engine::corpus::Inspected;
-use crate::engine::pairs::{Pairing, pairs};
+use crate::engine::pairs::{Pairing, Pairs, Understood, pairs};
 use crate::error::{Error, ErrorKind, Result};
 use crate::jobs::Monitor;
 use crate::networks::cbvmr::{self, Cbvmr};
 use crate::networks::cmmr::{self, Cmmr};
-use crate::networks::mrcmv::{self, Mrcmv};
+use crate::networks::mrcmv::{self, Mrcmv, Norm};
 use crate::networks::slowfast;
 use crate::networks::weights::PackWriter;
 use crate::training::corpus::Split;
 use crate::training::sampler::ItemShape;
 use crate::training::{
-    CbvmrSides, CmmrStreams, Config, EndToEnd, Example, Heads, Learner, Stored, Together, Variables,
-    tag_names, tag_targets,
+    CbvmrSides, CmmrStreams, Config, EndToEnd, Example, Heads, Learner, ObjectiveConfig, Stored, Together,
+    Variables, tag_names, tag_targets,
 };
 
 /// Networks that are of one method alone.
@@ -46,6 +47,7 @@ pub(super) struct Built {
     pub(super) shapes: Vec<ItemShape>,
     pub(super) held_out: usize,
     pub(super) pairing: &'static str,
+    pub(super) recognised: usize,
     pub(super) rejected: Vec<(String, String)>,
 }
 
@@ -65,11 +67,13 @@ impl<'a> System<'a> {
             Method::Mrcmv => {
                 let own: mrcmv::Config = engine.pack().config("mrcmv")?;
                 require_fit(engine, &own, (slow_dim, fast_dim))?;
+                let norm = request.norm.unwrap_or(own.norm);
+                require_ranked_as_trained(request, norm)?;
                 Network::Mrcmv(mrcmv::Config {
                     sa: !without.contains("sa"),
                     cma: !without.contains("cma"),
                     gate: !without.contains("gate"),
-                    norm: request.norm.unwrap_or(own.norm),
+                    norm,
                     ..own
                 })
             }
@@ -133,7 +137,10 @@ impl<'a> System<'a> {
     pub(super) fn training(&self, without: &BTreeSet<&str>) -> Config {
         let own = || self.request.method.training();
         let mut config = self.request.training.clone().unwrap_or_else(own);
-        config.epochs = self.request.epochs;
+        if let Some(epochs) = self.request.epochs {
+            config.epochs = epochs;
+            config.until_converged = false;
+        }
         config.seed = self.request.seed;
         config.patience = self.request.patience.or(config.patience);
         if without.contains("pseudo-label") || !matches!(self.network, Network::Mrcmv(_)) {
@@ -149,21 +156,17 @@ impl<'a> System<'a> {
     ///
     /// # Errors
     /// When a network cannot be loaded or the cache cannot be written; cancelled.
-    pub(super) fn build(&self, corpus: &Inspected, monitor: &Monitor) -> Result<Built> {
-        let listening = match (&self.network, self.request.scope) {
-            (Network::Mrcmv(_), Scope::Last | Scope::All) => Listening::Patches,
-            (Network::Mrcmv(_) | Network::Cmmr(_), _) => Listening::Rows,
-            (Network::Cbvmr(_), _) => Listening::Statistics,
-        };
-        let how = Pairing {
-            leak_free: self.request.leak_free,
-            cuts: self.request.cuts,
-            seed: self.request.seed,
-            visual_only: !matches!(self.network, Network::Mrcmv(_)),
-        };
+    pub(super) fn build(
+        &self,
+        corpus: &Inspected,
+        on_item: &dyn Fn(Understood),
+        monitor: &Monitor,
+    ) -> Result<Built> {
+        let listening = self.listening();
+        let how = self.pairing();
         let clips = Clips::new(self.engine, listening)?;
         if listening == Listening::Patches {
-            let made = pairs::<Stored, Stored>(&clips, corpus, how, monitor)?;
+            let made = pairs::<Stored, Stored>(&clips, corpus, how, on_item, monitor)?;
             let Network::Mrcmv(config) = &self.network else {
                 return Err(Error::internal("only MRCMV is trained end to end"));
             };
@@ -183,10 +186,11 @@ impl<'a> System<'a> {
                 shapes,
                 held_out,
                 pairing: made.pairing,
+                recognised: made.recognised,
                 rejected: made.rejected,
             });
         }
-        let made = pairs::<(Tensor, Tensor), Tensor>(&clips, corpus, how, monitor)?;
+        let made = pairs::<(Tensor, Tensor), Tensor>(&clips, corpus, how, on_item, monitor)?;
         let shapes = made.examples.iter().map(Example::shape).collect();
         let held_out = made.validation.len();
         let variables = self.variables()?;
@@ -223,8 +227,78 @@ impl<'a> System<'a> {
             shapes,
             held_out,
             pairing: made.pairing,
+            recognised: made.recognised,
             rejected: made.rejected,
         })
+    }
+
+    /// Another draw of what `corpus`, whose items are those that the run uses, gives to learn from: the sampler's items and
+    /// what learns from them on the same `variables`. What is drawn is kept in `folder`.
+    ///
+    /// # Errors
+    /// As [`System::build`], and when an item can no longer be read.
+    pub(super) fn redraw(
+        &self,
+        corpus: &Inspected,
+        variables: &Variables,
+        (number, every): (usize, usize),
+        folder: PathBuf,
+        monitor: &Monitor,
+    ) -> Result<(Vec<ItemShape>, Box<dyn Learner>)> {
+        let Network::Mrcmv(config) = &self.network else {
+            return Err(Error::internal("only MRCMV draws its sounds anew"));
+        };
+        let clips = Clips::new(self.engine, self.listening())?.drawing_into(folder)?;
+        let how = Pairing {
+            draw: number,
+            taken: every,
+            ..self.pairing()
+        };
+        if self.listening() == Listening::Patches {
+            let made = require_all(pairs::<Stored, Stored>(&clips, corpus, how, &|_| {}, monitor)?)?;
+            let shapes = made.examples.iter().map(Example::shape).collect();
+            let (_, constants) = self.variables_of_all(config)?;
+            let learner = EndToEnd::new(
+                &self.together(config)?,
+                variables,
+                constants,
+                made.examples,
+                Vec::new(),
+            )?;
+            return Ok((shapes, Box::new(learner)));
+        }
+        let made = require_all(pairs::<(Tensor, Tensor), Tensor>(
+            &clips,
+            corpus,
+            how,
+            &|_| {},
+            monitor,
+        )?)?;
+        let shapes = made.examples.iter().map(Example::shape).collect();
+        let learner = Heads::new(config, variables, made.examples, Vec::new())?;
+        Ok((shapes, Box::new(learner)))
+    }
+
+    /// What the system takes of the sounds.
+    fn listening(&self) -> Listening {
+        match (&self.network, self.request.scope) {
+            (Network::Mrcmv(_), Scope::Last | Scope::All) => Listening::Patches,
+            (Network::Mrcmv(_) | Network::Cmmr(_), _) => Listening::Rows,
+            (Network::Cbvmr(_), _) => Listening::Statistics,
+        }
+    }
+
+    /// How the first draw is made.
+    fn pairing(&self) -> Pairing {
+        Pairing {
+            leak_free: self.request.leak_free,
+            cuts: self.request.cuts,
+            renderings: self.request.renderings,
+            draw: 0,
+            taken: usize::MAX,
+            seed: self.request.seed,
+            visual_only: !matches!(self.network, Network::Mrcmv(_)),
+        }
     }
 
     /// The method's own network: drawn, and where it starts from the pack and the pack has the same network, from there.
@@ -359,6 +433,17 @@ fn learns(network: &str, name: &str, scope: Scope) -> bool {
     }
 }
 
+/// Fails where an item was left out, since another would stand in its place.
+fn require_all<P, S>(pairs: Pairs<P, S>) -> Result<Pairs<P, S>> {
+    match pairs.rejected.first() {
+        None => Ok(pairs),
+        Some((id, reason)) => Err(Error::new(
+            ErrorKind::Input,
+            format!("{id} can no longer be learnt from ({reason}); put it back and resume"),
+        )),
+    }
+}
+
 /// The tags of the pack in use, for a corpus that has none.
 fn taught(engine: &Engine) -> Result<cmmr::Config> {
     if engine.pack().manifest.method != "cmmr" {
@@ -369,6 +454,19 @@ fn taught(engine: &Engine) -> Result<cmmr::Config> {
         ));
     }
     engine.pack().config("cmmr")
+}
+
+/// The contrastive loss knows angles alone, and without a norm it is distances that are ranked by.
+fn require_ranked_as_trained(request: &FineTuneRequest, norm: Norm) -> Result<()> {
+    let objective = request.training.as_ref().map(|training| training.objective);
+    if norm == Norm::None && matches!(objective, Some(ObjectiveConfig::Contrastive { .. })) {
+        return Err(Error::new(
+            ErrorKind::Input,
+            "--objective contrastive compares directions, and --norm none ranks by distance; choose --norm unit or \
+             sqrt-dim",
+        ));
+    }
+    Ok(())
 }
 
 /// Fails where the heads expect rows of another width than SlowFast gives.

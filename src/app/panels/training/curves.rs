@@ -1,0 +1,123 @@
+//! The live curves of a run.
+
+use eframe::egui::{self, Align, Frame, Layout, Margin, RichText, Stroke, Ui, vec2};
+use egui_plot::{Line, Plot, PlotPoints};
+
+use crate::app::session::State;
+use crate::app::theme::{self, Tokens};
+use crate::engine::fine_tune::EpochReport;
+
+fn card(ui: &mut Ui, title: &str, right: &str, add: impl FnOnce(&mut Ui)) {
+    let tokens = theme::tokens(ui);
+    Frame::new()
+        .fill(tokens.raised)
+        .stroke(Stroke::new(1.0, tokens.line))
+        .corner_radius(theme::CARD_RADIUS)
+        .inner_margin(Margin::same(10))
+        .show(ui, |ui| {
+            ui.set_width(ui.available_width());
+            ui.horizontal(|ui| {
+                ui.label(theme::strong_text(title));
+                ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+                    ui.label(RichText::new(right).color(tokens.muted));
+                });
+            });
+            add(ui);
+        });
+}
+
+pub(super) fn recall_card(ui: &mut Ui, state: &State, tokens: &Tokens) {
+    let curve = &state.training.curve;
+    let last = curve.last().copied();
+    let right = last
+        .map(|last| format!("{} / {}", last.epoch, last.epochs))
+        .unwrap_or_default();
+    card(ui, "Recall on held-out videos", &right, |ui| {
+        let r10 = points(curve, |epoch| epoch.validation_r10);
+        let r1 = points(curve, |epoch| epoch.validation_r1);
+        if r10.is_empty() && r1.is_empty() {
+            ui.label(theme::small_text("Too few held-out videos to measure it").color(tokens.muted));
+            return;
+        }
+        plot("recall", 120.0, Some((0.0, 100.0))).show(ui, |plot| {
+            plot.line(
+                Line::new("R@10", PlotPoints::from(r10))
+                    .color(tokens.accent)
+                    .width(1.8),
+            );
+            plot.line(
+                Line::new("R@1", PlotPoints::from(r1))
+                    .color(tokens.voice)
+                    .width(1.8),
+            );
+        });
+        ui.horizontal(|ui| {
+            let percent = |value: Option<f64>| value.map_or("–".to_owned(), |value| format!("{value:.0}"));
+            let r10 = percent(last.and_then(|last| last.validation_r10));
+            let r1 = percent(last.and_then(|last| last.validation_r1));
+            legend(ui, tokens.accent, &format!("R@10 {r10}"));
+            legend(ui, tokens.voice, &format!("R@1 {r1}"));
+            if let Some(first) = curve.first().filter(|first| first.epoch == 0) {
+                let text = format!(
+                    "before {} / {}",
+                    percent(first.validation_r10),
+                    percent(first.validation_r1)
+                );
+                ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+                    ui.label(theme::small_text(text).color(tokens.muted));
+                });
+            }
+        });
+    });
+}
+
+fn legend(ui: &mut Ui, colour: egui::Color32, text: &str) {
+    let (rect, _) = ui.allocate_exact_size(vec2(8.0, 8.0), egui::Sense::hover());
+    ui.painter().circle_filled(rect.center(), 4.0, colour);
+    ui.label(theme::small_text(text).color(colour));
+}
+
+pub(super) fn loss_card(ui: &mut Ui, state: &State, tokens: &Tokens) {
+    let curve = &state.training.curve;
+    let margin = curve
+        .last()
+        .map(|last| format!("margin {:.0}", last.margin))
+        .unwrap_or_default();
+    card(ui, "Loss", &margin, |ui| {
+        // The state before training has no loss of its own.
+        let loss = points(curve, |epoch| {
+            Some(epoch.loss).filter(|loss| epoch.epoch > 0 && loss.is_finite())
+        });
+        plot("loss", 80.0, None).show(ui, |plot| {
+            plot.line(
+                Line::new("loss", PlotPoints::from(loss))
+                    .color(tokens.original)
+                    .width(1.6),
+            );
+        });
+    });
+}
+
+fn points(curve: &[EpochReport], value: impl Fn(&EpochReport) -> Option<f64>) -> Vec<[f64; 2]> {
+    curve
+        .iter()
+        .filter_map(|epoch| Some([epoch.epoch as f64, value(epoch)?]))
+        .collect()
+}
+
+fn plot(name: &'static str, height: f32, range: Option<(f64, f64)>) -> Plot<'static> {
+    let plot = Plot::new(name)
+        .height(height)
+        .allow_drag(false)
+        .allow_zoom(false)
+        .allow_scroll(false)
+        .allow_boxed_zoom(false)
+        .show_background(false)
+        .show_grid([false, true])
+        .show_axes([false, true])
+        .include_x(0.0);
+    match range {
+        Some((low, high)) => plot.include_y(low).include_y(high),
+        None => plot,
+    }
+}
