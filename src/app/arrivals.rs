@@ -1,5 +1,7 @@
 //! What finished jobs left, and what follows from it.
 
+mod models;
+
 use std::time::{Duration, Instant};
 
 use eframe::egui::TextureOptions;
@@ -12,6 +14,7 @@ use super::session::{Asking, ClipSound, Ending, EngineState, JobLine, export_wor
 use super::work::{CacheWork, Opened, Outcome, Separated, Task};
 use crate::engine::export::ExportReport;
 use crate::engine::index::IndexReport;
+use crate::engine::models::Inventory;
 use crate::engine::suggest::SuggestReport;
 use crate::error::Error;
 use crate::jobs::JobState;
@@ -92,13 +95,13 @@ impl App {
 
     fn arrived(&mut self, task: Task, outcome: Outcome) {
         match outcome {
-            Outcome::Engine(engine, packs) => {
+            Outcome::Engine(engine, inventory) => {
                 if task
                     == (Task::Engine {
                         request: self.engine_request,
                     })
                 {
-                    self.engine_arrived(engine, packs);
+                    self.engine_arrived(engine, inventory);
                 }
             }
             Outcome::Opened(opened) => self.opened(*opened),
@@ -175,6 +178,10 @@ impl App {
                 }
             }
             Outcome::Exported(report) => self.exported(report),
+            Outcome::Models(inventory) => self.state.models.inventory = inventory,
+            Outcome::Verified(verdicts) => self.models_verified(verdicts),
+            Outcome::Pack(pack) => self.pack_arrived(&task, &pack),
+            Outcome::Removed(name) => self.pack_removed(&name),
             Outcome::Chosen(purpose, paths) => {
                 if !paths.is_empty() {
                     self.apply(Command::Chosen(purpose, paths));
@@ -184,13 +191,9 @@ impl App {
         }
     }
 
-    fn engine_arrived(
-        &mut self,
-        engine: std::sync::Arc<crate::engine::Engine>,
-        packs: Vec<super::session::PackLine>,
-    ) {
+    fn engine_arrived(&mut self, engine: std::sync::Arc<crate::engine::Engine>, inventory: Inventory) {
         self.state.engine = EngineState::Ready(engine);
-        self.state.packs = packs;
+        self.state.models.inventory = inventory;
         self.start_library(false);
         self.start_listing_runs(None);
         let music = std::mem::take(&mut self.wanted_music);
@@ -414,8 +417,11 @@ impl App {
                 None if !cancelled => self.state.notes.error(sentence),
                 None => {}
             },
+            Task::Fetch(subject) => self.fetch_failed(subject, sentence, cancelled),
+            Task::Import => self.import_failed(sentence, cancelled),
+            Task::Verify => self.state.models.verifying = None,
             Task::Gather => self.state.training.problem = Some(sentence).filter(|_| !cancelled),
-            Task::Mark | Task::Choose | Task::Save | Task::Runs if !cancelled => {
+            Task::Mark | Task::Choose | Task::Save | Task::Runs | Task::Remove if !cancelled => {
                 self.state.notes.error(sentence);
             }
             // The timeline does without pictures, and the sound is heard once it is separated; the log has the reason.

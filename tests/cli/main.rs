@@ -29,8 +29,13 @@ mod files;
 mod library;
 mod models;
 mod refusals;
+mod run;
 mod suggest;
 mod usage;
+
+#[allow(dead_code, reason = "the tests of the networks use the rest of it")]
+#[path = "../golden/mod.rs"]
+mod golden;
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
