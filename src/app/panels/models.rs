@@ -23,7 +23,12 @@ pub(super) fn models_window(ctx: &Context, state: &State, commands: &mut Command
         return;
     }
     let room = ctx.content_rect();
-    let modal = Modal::new(Id::unique("models"))
+    // A dialog keeps the size it had, so the form is one of its own.
+    let id = match &state.models.import {
+        Some(_) => "import a network",
+        None => "models",
+    };
+    let modal = Modal::new(Id::unique(id))
         .frame(super::settings::dialog_frame(ctx))
         .show(ctx, |ui| {
             if let Some(form) = &state.models.import {
@@ -49,7 +54,8 @@ fn list_ui(ui: &mut Ui, height: f32, state: &State, commands: &mut Commands) {
     let columns = Columns::of(ui.available_width());
     columns.head_ui(ui);
     ScrollArea::vertical()
-        .max_height(height.max(200.0))
+        .max_height(height)
+        .min_scrolled_height(height)
         .auto_shrink([false, true])
         .show(ui, |ui| {
             ui.spacing_mut().item_spacing.y = 0.0;

@@ -16,15 +16,6 @@ pub(in crate::app) enum Subject {
     Source(String),
 }
 
-impl Subject {
-    /// The name of pack or source.
-    pub(in crate::app) fn name(&self) -> &str {
-        match self {
-            Self::Pack(name) | Self::Source(name) => name,
-        }
-    }
-}
-
 /// What is to be imported.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(in crate::app) struct Import {
