@@ -6,6 +6,7 @@
     reason = "tests say what they skip and measure"
 )]
 
+#[allow(dead_code, reason = "other tests use the rest of it")]
 mod golden;
 
 use candle_core::{IndexOp, Tensor, Var};

@@ -1,6 +1,6 @@
 //! One line of the table of models, and its columns.
 
-use eframe::egui::{Align, Button, Color32, Label, Layout, RichText, Ui, vec2};
+use eframe::egui::{Align, Button, Color32, Label, Layout, RichText, Role, Ui, WidgetInfo, vec2};
 
 use crate::app::command::Command;
 use crate::app::panels::Commands;
@@ -110,8 +110,10 @@ pub(super) fn row_ui(
         });
         cell(ui, columns.state, HEIGHT, |ui| {
             let (word, colour) = row.state;
-            ui.label(theme::small_text(word).color(colour))
-                .accessible_name(format!("{} is {word}", row.name));
+            let response = ui.label(theme::small_text(word).color(colour));
+            // Whoever does not see the row hears whose state it is.
+            let spoken = format!("{} is {word}", row.name);
+            response.widget_info(|| WidgetInfo::labeled(Role::Label, true, &spoken));
         });
         ui.allocate_ui_with_layout(
             vec2(columns.actions, HEIGHT),

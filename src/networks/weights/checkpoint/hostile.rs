@@ -320,10 +320,6 @@ fn big_endian_files_are_refused_by_name() {
     };
     assert!(parse(&entries(b"little"), &no_shards).is_ok());
     refused(&entries(b"big"), "big-endian");
-    assert!(
-        zip.windows(6).any(|window| window == b"little"),
-        "PyTorch says so too"
-    );
 
     let legacy = std::fs::read(golden("checkpoints.legacy.pth")).expect("a fixture");
     refused(
