@@ -49,7 +49,10 @@ pub(crate) fn device() -> Device {
 }
 
 /// Leaves a golden test whose device is not there.
-#[allow(unused_macros, reason = "not every file of tests computes where it is told to")]
+#[allow(
+    unused_macros,
+    reason = "not every file of tests computes where it is told to"
+)]
 macro_rules! needs_device {
     () => {
         if !$crate::golden::device_is_there(std::any::type_name_of_val(&|| ())) {
@@ -57,7 +60,10 @@ macro_rules! needs_device {
         }
     };
 }
-#[allow(unused_imports, reason = "not every file of tests computes where it is told to")]
+#[allow(
+    unused_imports,
+    reason = "not every file of tests computes where it is told to"
+)]
 pub(crate) use needs_device;
 
 /// As [`noise`], where the test computes.
