@@ -1,8 +1,12 @@
 # Two commands: `make run` and `make test`. Both install what is missing first.
 # Everything uses the release profile, so that one build serves program and tests.
 # A third, `make bench`, measures against other implementations, which it installs under target/.
+# A fourth, `make cuda`, builds for NVIDIA's GPUs with a compiler that it fetches; no GPU is needed to build.
 
-.PHONY: run test lint bench install
+.PHONY: run test lint bench cuda install
+
+# 80 runs on every GPU from Ampere on; name your own (nvidia-smi --query-gpu=compute_cap) for faster kernels.
+CUDA_COMPUTE_CAP ?= 80
 
 ifeq ($(shell uname -s),Linux)
 DISPLAY_FOUND := $(DISPLAY)$(WAYLAND_DISPLAY)
@@ -29,6 +33,14 @@ lint:
 
 bench: install
 	python3 bench/run.py $(CASES)
+
+cuda: install
+	.ci/cuda/home target/cuda
+	env -u CUDA_PATH -u CUDA_ROOT -u CUDA_TOOLKIT_ROOT_DIR -u CUDNN_LIB \
+	  CUDA_HOME=$(CURDIR)/target/cuda/home PATH=$(CURDIR)/target/cuda/home/bin:$(PATH) \
+	  CUDA_COMPUTE_CAP=$(CUDA_COMPUTE_CAP) CARGO_TARGET_DIR=target/cuda/build cargo build --release --features cuda
+	ln -sfn ../../redistributable target/cuda/build/release/cuda
+	@echo "target/cuda/build/release/undertone is built"
 
 install:
 	@.ci/install

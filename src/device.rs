@@ -66,6 +66,14 @@ pub struct Selected {
     pub reason: Option<String>,
 }
 
+impl Selected {
+    /// Why a build for a GPU computes on the CPU; `None` where it does as it was built to.
+    pub fn fallback(&self) -> Option<&str> {
+        let for_a_gpu = cfg!(any(feature = "cuda", feature = "metal"));
+        self.reason.as_deref().filter(|_| for_a_gpu)
+    }
+}
+
 /// Opens the device for `choice`. `Auto` falls back to the CPU and says why.
 ///
 /// # Errors
@@ -98,9 +106,16 @@ pub fn select(choice: DeviceChoice) -> Result<Selected> {
     }
 }
 
+/// Where the libraries that `make cuda` links leave, before `main`, the name of the first one of CUDA's that this computer
+/// lacks (`.ci/cuda/lazy.py`).
+const CUDA_MISSING: &str = "UNDERTONE_CUDA_MISSING";
+
 fn open_cuda() -> Result<Selected, String> {
     if !cfg!(feature = "cuda") {
         return Err("this build has no CUDA support".to_owned());
+    }
+    if let Ok(library) = std::env::var(CUDA_MISSING) {
+        return Err(missing_in_words(&library));
     }
     Device::new_cuda(0)
         .map(|device| Selected {
@@ -109,6 +124,14 @@ fn open_cuda() -> Result<Selected, String> {
             reason: None,
         })
         .map_err(|error| first_line(&error))
+}
+
+fn missing_in_words(library: &str) -> String {
+    if library.starts_with("libcuda.so") {
+        format!("NVIDIA's driver is missing ({library})")
+    } else {
+        format!("CUDA 13 or cuDNN 9 is missing ({library})")
+    }
 }
 
 fn open_metal() -> Result<Selected, String> {
@@ -143,6 +166,12 @@ mod tests {
             assert_eq!(choice.to_string().parse::<DeviceChoice>().expect("known"), choice);
         }
         assert!("gpu".parse::<DeviceChoice>().is_err());
+    }
+
+    #[test]
+    fn a_missing_library_says_what_to_install() {
+        assert!(missing_in_words("libcuda.so.1").contains("driver"));
+        assert!(missing_in_words("libcudnn.so.9").contains("cuDNN 9"));
     }
 
     #[test]

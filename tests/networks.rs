@@ -6,11 +6,12 @@
     reason = "tests say what they skip and measure"
 )]
 
+#[allow(dead_code, reason = "other tests use the rest of it")]
 mod golden;
 
-use candle_core::{Device, IndexOp, Tensor, Var};
+use candle_core::{IndexOp, Tensor, Var};
 use candle_nn::VarMap;
-use golden::{check, noise, reference, weight, weights};
+use golden::{check, device, input, needs_device, reference, weight, weights_here};
 use undertone::error::Result;
 use undertone::networks::mrcmv::{self, Mrcmv, Norm, Pool, Presence, QueryInput, QueryOutput};
 use undertone::networks::slowfast::{self, SlowFast};
@@ -30,10 +31,10 @@ fn small_mrcmv() -> mrcmv::Config {
 fn query_input(config: &mrcmv::Config) -> QueryInput {
     QueryInput {
         picture: Some((
-            noise("slow", (2, 8, config.slow_dim)),
-            noise("fast", (2, 64, config.fast_dim)),
+            input("slow", (2, 8, config.slow_dim)),
+            input("fast", (2, 64, config.fast_dim)),
         )),
-        voice: Some(noise("voice", (2, 72, config.d))),
+        voice: Some(input("voice", (2, 72, config.d))),
     }
 }
 
@@ -44,15 +45,28 @@ fn check_query(case: &str, output: &QueryOutput) {
 }
 
 fn check_mrcmv(case: &str, config: &mrcmv::Config) -> Result<()> {
-    let network = Mrcmv::new(config, weights())?;
-    check_query(case, &network.query(&query_input(config), 0.0)?);
-    let bgm = network.bgm(&noise("bgm", (2, 72, config.d)))?;
+    let network = Mrcmv::new(config, weights_here())?;
+    let mut stages = 0;
+    let expected = reference("mrcmv");
+    let mut see = |stage: &str, actual: &Tensor| {
+        let name = format!("{case}.{stage}");
+        if let Some(expected) = expected.get(&name) {
+            check(&name, actual, expected);
+            stages += 1;
+        }
+    };
+    let query = network.query_seeing(&query_input(config), &Presence::default(), 0.0, &mut see)?;
+    let bgm = network.bgm_seeing(&input("bgm", (2, 72, config.d)), &mut see)?;
+    // Five modules with their heads, the layer before and the gate behind them.
+    assert_eq!(stages, if case == "small" { 12 } else { 0 }, "{case}");
+    check_query(case, &query);
     check(case, &bgm, &reference("mrcmv")[&format!("{case}.bgm")]);
     Ok(())
 }
 
 #[test]
 fn mrcmv_equals_its_equations() -> Result<()> {
+    needs_device!();
     let small = small_mrcmv();
     check_mrcmv("small", &small)?;
     check_mrcmv("full", &mrcmv::Config::default())?;
@@ -102,8 +116,9 @@ fn mrcmv_equals_its_equations() -> Result<()> {
 
 #[test]
 fn mrcmv_balances_the_gated_terms() -> Result<()> {
+    needs_device!();
     let config = small_mrcmv();
-    let network = Mrcmv::new(&config, weights())?;
+    let network = Mrcmv::new(&config, weights_here())?;
     for (case, balance) in [
         ("picture_only", -1.0),
         ("toward_picture", -0.5),
@@ -117,8 +132,9 @@ fn mrcmv_balances_the_gated_terms() -> Result<()> {
 
 #[test]
 fn mrcmv_knows_absent_modalities() -> Result<()> {
+    needs_device!();
     let config = small_mrcmv();
-    let network = Mrcmv::new(&config, weights())?;
+    let network = Mrcmv::new(&config, weights_here())?;
     let both = query_input(&config);
     let no_voice = QueryInput {
         voice: None,
@@ -142,16 +158,17 @@ fn mrcmv_knows_absent_modalities() -> Result<()> {
 /// The first query of two lacks its voice, the second its picture.
 fn dropout() -> Result<Presence> {
     Ok(Presence {
-        picture: Some(Tensor::new(&[1.0_f32, 0.0], &Device::Cpu)?),
-        voice: Some(Tensor::new(&[0.0_f32, 1.0], &Device::Cpu)?),
+        picture: Some(Tensor::new(&[1.0_f32, 0.0], &device())?),
+        voice: Some(Tensor::new(&[0.0_f32, 1.0], &device())?),
     })
 }
 
 #[test]
 fn gradients_of_mrcmv_equal_pytorchs() -> Result<()> {
+    needs_device!();
     let config = small_mrcmv();
     let variables = VarMap::new();
-    let vb = candle_nn::VarBuilder::from_varmap(&variables, candle_core::DType::F32, &Device::Cpu);
+    let vb = candle_nn::VarBuilder::from_varmap(&variables, candle_core::DType::F32, &device());
     let network = Mrcmv::new(&config, vb)?;
     let named: Vec<(String, Var)> = {
         let data = variables.data().lock().expect("variables");
@@ -160,14 +177,14 @@ fn gradients_of_mrcmv_equal_pytorchs() -> Result<()> {
             .collect()
     };
     for (name, var) in &named {
-        var.set(&weight(name, var.shape()))?;
+        var.set(&weight(name, var.shape()).to_device(&device())?)?;
     }
     let query = network
         .query_present(&query_input(&config), &dropout()?, 0.0)?
         .embedding;
-    let bgm = network.bgm(&noise("bgm", (2, 72, config.d)))?;
-    let loss = ((&query * noise("towards_query", query.shape()))?.sum_all()?
-        + (&bgm * noise("towards_bgm", bgm.shape()))?.sum_all()?)?;
+    let bgm = network.bgm(&input("bgm", (2, 72, config.d)))?;
+    let loss = ((&query * input("towards_query", query.shape()))?.sum_all()?
+        + (&bgm * input("towards_bgm", bgm.shape()))?.sum_all()?)?;
     let gradients = loss.backward()?;
     let expected = reference("mrcmv");
     assert_eq!(named.len(), 30);
@@ -180,8 +197,9 @@ fn gradients_of_mrcmv_equal_pytorchs() -> Result<()> {
 
 #[test]
 fn an_embedding_of_zeros_is_finite() -> Result<()> {
+    needs_device!();
     let config = small_mrcmv();
-    let zeros = candle_nn::VarBuilder::zeros(candle_core::DType::F32, &Device::Cpu);
+    let zeros = candle_nn::VarBuilder::zeros(candle_core::DType::F32, &device());
     let network = Mrcmv::new(&config, zeros)?;
     let output = network.query(&query_input(&config), 0.0)?;
     assert_eq!(output.embedding.i(0)?.to_vec1::<f32>()?, vec![0.0; config.d_e]);
@@ -197,33 +215,45 @@ fn an_embedding_of_zeros_is_finite() -> Result<()> {
 
 #[test]
 fn vggish_equals_torchvggish() -> Result<()> {
+    needs_device!();
     let expected = reference("vggish");
-    let patches = (noise("patches", (3, 1, 96, 64)) * 4.0)?;
+    let patches = (input("patches", (3, 1, 96, 64)) * 4.0)?;
     let config = vggish::Config {
         width: 0.125,
         relu_last: false,
     };
-    let network = Vggish::new(&config, weights())?;
-    check("original", &network.forward(&patches)?, &expected["original"]);
+    let network = Vggish::new(&config, weights_here())?;
+    let mut pools: std::collections::BTreeMap<usize, Vec<Tensor>> = std::collections::BTreeMap::new();
+    let embedding = network.forward_seeing(&patches, |place, x| {
+        let means = x.mean((2, 3)).expect("means");
+        pools.entry(place).or_default().push(means);
+    })?;
+    assert_eq!(pools.len(), 4);
+    for (place, means) in pools {
+        let name = format!("features.{place}");
+        check(&name, &Tensor::cat(&means, 0)?, &expected[&name]);
+    }
+    check("original", &embedding, &expected["original"]);
     let config = vggish::Config {
         relu_last: true,
         ..config
     };
-    let network = Vggish::new(&config, weights())?;
+    let network = Vggish::new(&config, weights_here())?;
     check("relu_last", &network.forward(&patches)?, &expected["relu_last"]);
-    assert!(network.forward(&noise("patches", (3, 1, 64, 96))).is_err());
+    assert!(network.forward(&input("patches", (3, 1, 64, 96))).is_err());
     let broken = vggish::Config {
         width: 0.01,
         ..config
     };
-    assert!(Vggish::new(&broken, weights()).is_err());
+    assert!(Vggish::new(&broken, weights_here()).is_err());
     Ok(())
 }
 
 #[test]
 fn vggish_at_full_width_equals_torchvggish() -> Result<()> {
-    let patches = (noise("patches", (3, 1, 96, 64)) * 4.0)?.narrow(0, 0, 2)?;
-    let network = Vggish::new(&vggish::Config::default(), weights())?;
+    needs_device!();
+    let patches = (input("patches", (3, 1, 96, 64)) * 4.0)?.narrow(0, 0, 2)?;
+    let network = Vggish::new(&vggish::Config::default(), weights_here())?;
     check("full", &network.forward(&patches)?, &reference("vggish")["full"]);
     Ok(())
 }
@@ -231,9 +261,9 @@ fn vggish_at_full_width_equals_torchvggish() -> Result<()> {
 /// Runs SlowFast on clips of `size` x `size` and checks whatever stages the reference has.
 fn check_slowfast(case: &str, config: &slowfast::Config, size: usize, batch: usize) -> Result<()> {
     let expected = reference("slowfast");
-    let network = SlowFast::new(config, weights())?;
-    let slow = noise("slow", (batch, 3, 8, size, size));
-    let fast = noise("fast", (batch, 3, 64, size, size));
+    let network = SlowFast::new(config, weights_here())?;
+    let slow = input("slow", (batch, 3, 8, size, size));
+    let fast = input("fast", (batch, 3, 64, size, size));
     let check_stage = |stage: usize, pathway: &str, actual: &Tensor| {
         let name = format!("{case}.{stage}.{pathway}");
         if let Some(expected) = expected.get(&name) {
@@ -257,6 +287,7 @@ fn check_slowfast(case: &str, config: &slowfast::Config, size: usize, batch: usi
 
 #[test]
 fn slowfast_equals_pytorchvideo() -> Result<()> {
+    needs_device!();
     let narrow = slowfast::Config {
         width: 0.125,
         ..slowfast::Config::default()
@@ -277,13 +308,15 @@ fn slowfast_equals_pytorchvideo() -> Result<()> {
 
 #[test]
 fn slowfast_at_full_width_equals_pytorchvideo() -> Result<()> {
+    needs_device!();
     check_slowfast("full", &slowfast::Config::default(), 32, 1)
 }
 
 #[test]
 fn slowfast_refuses_what_fits_no_network() -> Result<()> {
+    needs_device!();
     let check = |config: slowfast::Config| {
-        let error = SlowFast::new(&config, weights()).expect_err("no network");
+        let error = SlowFast::new(&config, weights_here()).expect_err("no network");
         assert!(error.to_string().contains("slowfast"), "{error}");
     };
     let default = slowfast::Config::default;
@@ -311,8 +344,8 @@ fn slowfast_refuses_what_fits_no_network() -> Result<()> {
         width: 0.125,
         ..default()
     };
-    let network = SlowFast::new(&narrow, weights())?;
-    let frames = |count: usize| noise("frames", (1, 3, count, 32, 32));
+    let network = SlowFast::new(&narrow, weights_here())?;
+    let frames = |count: usize| input("frames", (1, 3, count, 32, 32));
     assert!(network.forward(&frames(8), &frames(32)).is_err());
     Ok(())
 }

@@ -329,7 +329,41 @@ fn a_file_cut_anywhere_is_refused() {
     assert!(read(&longer).is_some());
 }
 
+/// A manifest of this form, and what may stand in place of a part of it.
+fn manifest() -> String {
+    serde_json::json!({
+        "name": "first", "version": "1", "licence": "CC0-1.0", "provenance": "a test", "without": ["gate"],
+        "networks": {"mrcmv": {"config": {"width": 2}, "file": "a.safetensors", "sha256": "0".repeat(64)}},
+    })
+    .to_string()
+}
+
 proptest! {
+    #[test]
+    fn no_manifest_crashes_its_reader(
+        at in any::<prop::sample::Index>(),
+        length in 0_usize..40,
+        piece in prop_oneof![
+            proptest::collection::vec(any::<u8>(), 0..12),
+            Just(b"\"../../x\"".to_vec()),
+            Just(b"1e999".to_vec()),
+            Just(vec![b'['; 10_000]),
+        ],
+    ) {
+        let (_guard, root) = folder();
+        let mut bytes = manifest().into_bytes();
+        let from = at.index(bytes.len());
+        let to = (from + length).min(bytes.len());
+        bytes.splice(from..to, piece);
+        fs::write(root.join("pack.json"), bytes).expect("write");
+        match Pack::open(&root) {
+            Ok(pack) => for entry in pack.manifest.networks.values() {
+                prop_assert!(!entry.file.contains(['/', '\\']));
+            },
+            Err(error) => prop_assert!(!error.to_string().contains('\n')),
+        }
+    }
+
     #[test]
     fn no_bytes_crash_the_reader(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
         read(&bytes);

@@ -14,7 +14,7 @@ use std::path::Path;
 use std::sync::Mutex;
 
 use candle_core::{Device, Tensor};
-use golden::{check, noise, reference, weights};
+use golden::{check, device, input, needs_device, noise, reference, weights, weights_here};
 use undertone::device::DeviceChoice;
 use undertone::engine::separate::{
     MaskExtension, SeparateOptions, Separator, Stems, separate_cached, separate_file, separate_samples,
@@ -97,12 +97,13 @@ fn config(width: f64, stems: &[&str]) -> Config {
 
 #[test]
 fn spleeter_equals_its_reference() -> Result<()> {
+    needs_device!();
     let check_network =
         |case: &str, config: &Config, frames: usize, bins: usize, step: usize| -> Result<()> {
-            let network = Spleeter::new(config, weights())?;
-            let magnitude = (noise("magnitude", (1, 2, frames, bins)).abs()? * 4.0)?;
+            let network = Spleeter::new(config, weights_here())?;
+            let magnitude = (input("magnitude", (1, 2, frames, bins)).abs()? * 4.0)?;
             let every: Vec<u32> = (0..bins as u32).step_by(step).collect();
-            let every = Tensor::new(every, &Device::Cpu)?;
+            let every = Tensor::new(every, &device())?;
             let stems = network.forward(&magnitude)?;
             assert_eq!(stems.len(), config.stems.len());
             for (stem, output) in stems.iter().enumerate() {

@@ -1,5 +1,7 @@
 //! What finished jobs left, and what follows from it.
 
+mod models;
+
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::Receiver;
@@ -14,6 +16,7 @@ use super::work::{CacheWork, Opened, Outcome, Separated, Task};
 use crate::engine::export::ExportReport;
 use crate::engine::fine_tune::News;
 use crate::engine::index::IndexReport;
+use crate::engine::models::Inventory;
 use crate::engine::suggest::SuggestReport;
 use crate::jobs::JobState;
 use crate::mix::MixGraph;
@@ -96,13 +99,13 @@ impl App {
 
     fn arrived(&mut self, task: Task, outcome: Outcome) {
         match outcome {
-            Outcome::Engine(engine, packs) => {
+            Outcome::Engine(engine, inventory) => {
                 if task
                     == (Task::Engine {
                         request: self.engine_request,
                     })
                 {
-                    self.engine_arrived(engine, packs);
+                    self.engine_arrived(engine, inventory);
                 }
             }
             Outcome::Opened(opened) => self.opened(*opened),
@@ -179,6 +182,10 @@ impl App {
                 }
             }
             Outcome::Exported(report) => self.exported(report),
+            Outcome::Models(inventory) => self.state.models.inventory = inventory,
+            Outcome::Verified(verdicts) => self.models_verified(verdicts),
+            Outcome::Pack(pack) => self.pack_arrived(&task, &pack),
+            Outcome::Removed(name) => self.pack_removed(&name),
             Outcome::Chosen(purpose, paths) => {
                 if !paths.is_empty() {
                     self.apply(Command::Chosen(purpose, paths));
@@ -188,13 +195,9 @@ impl App {
         }
     }
 
-    fn engine_arrived(
-        &mut self,
-        engine: std::sync::Arc<crate::engine::Engine>,
-        packs: Vec<super::session::PackLine>,
-    ) {
+    fn engine_arrived(&mut self, engine: std::sync::Arc<crate::engine::Engine>, inventory: Inventory) {
         self.state.engine = EngineState::Ready(engine);
-        self.state.packs = packs;
+        self.state.models.inventory = inventory;
         self.start_library(false);
         self.start_listing_runs(None);
         let music = std::mem::take(&mut self.wanted_music);

@@ -7,7 +7,7 @@ mod listed;
 use std::path::PathBuf;
 
 use super::filter::Filter;
-use super::session::{Lane, PathPurpose, State};
+use super::session::{Import, Lane, PathPurpose, State, Subject};
 use super::state::{Tab, Until};
 use crate::device::DeviceChoice;
 use crate::engine::fine_tune::Scope;
@@ -96,6 +96,18 @@ pub(super) enum Command {
     UsePack(String),
     RollBack,
 
+    ShowModels(bool),
+    VerifyModels,
+    FetchModel(Subject),
+    DiscardDownload(String),
+    AskRemoveModel(Option<String>),
+    RemoveModel(String),
+    ImportModel,
+    BrowseCheckpoint,
+    SetImport(Import),
+    StartImport,
+    CloseImport,
+
     ShowTab(Tab),
     ToggleLeft,
     ToggleRight,
@@ -129,6 +141,7 @@ pub(super) enum Command {
     StartExport { overwrite: bool },
     RenameExport,
     CloseExport,
+    CopyText(String),
     DismissNote(u64),
     Chosen(PathPurpose, Vec<PathBuf>),
 }
@@ -186,6 +199,12 @@ impl Command {
             Self::StartTraining => state.can_train(),
             Self::StopTraining | Self::PauseTraining => state.training.job.is_some(),
             Self::ResumeTraining(_) => state.engine.ready().is_some() && state.training.job.is_none(),
+            Self::ImportModel | Self::StartImport | Self::FetchModel(Subject::Source(_)) => {
+                state.engine.ready().is_some()
+            }
+            Self::VerifyModels => state.models.verifying.is_none(),
+            // What is in use stays.
+            Self::RemoveModel(name) | Self::AskRemoveModel(Some(name)) => state.pack() != name,
             Self::RollBack => state.window.previous_pack.is_some(),
             Self::CancelJobs => state.jobs.iter().any(|job| job.is_running()),
             Self::ClearJobs => state.jobs.iter().any(|job| !job.is_running()),

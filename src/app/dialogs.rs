@@ -9,6 +9,8 @@ const MUSIC: [&str; 10] = [
     "opus", "ogg", "mp3", "flac", "wav", "m4a", "aac", "wma", "aiff", "mka",
 ];
 
+const CHECKPOINT: [&str; 7] = ["safetensors", "pth", "pyth", "pt", "pkl", "index", "gz"];
+
 /// Whether a dialog can open. Without a backend rfd answers at once as if the user had cancelled, so it must be known
 /// before.
 pub(super) fn available() -> bool {
@@ -49,6 +51,12 @@ pub(super) fn choose(purpose: PathPurpose, suggested: Option<&str>) -> Vec<PathB
             .add_filter("Video", &VIDEO)
             .pick_files()
             .unwrap_or_default(),
+        PathPurpose::Checkpoint => dialog
+            .add_filter("Checkpoint", &CHECKPOINT)
+            .add_filter("Any file", &["*"])
+            .pick_file()
+            .into_iter()
+            .collect(),
         PathPurpose::Export => {
             let suggested = Path::new(suggested.unwrap_or_default());
             let dialog = match suggested.parent() {

@@ -75,8 +75,11 @@ impl App {
                 None if !cancelled => self.state.notes.error(sentence),
                 None => {}
             },
+            Task::Fetch(subject) => self.fetch_failed(subject, sentence, cancelled),
+            Task::Import => self.import_failed(sentence, cancelled),
+            Task::Verify => self.state.models.verifying = None,
             Task::Gather => self.state.training.problem = Some(sentence).filter(|_| !cancelled),
-            Task::Mark | Task::Choose | Task::Save | Task::Runs if !cancelled => {
+            Task::Mark | Task::Choose | Task::Save | Task::Runs | Task::Remove if !cancelled => {
                 self.state.notes.error(sentence);
             }
             // The timeline does without pictures, and the sound is heard once it is separated; the log has the reason.

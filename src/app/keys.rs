@@ -71,6 +71,7 @@ fn is_modal(state: &State) -> bool {
         || state.palette.is_some()
         || state.show_settings
         || state.show_shortcuts
+        || state.models.shown
 }
 
 /// Where the suggestions say that one of their rows has the keyboard's focus.

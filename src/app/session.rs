@@ -4,6 +4,7 @@
 
 mod clip;
 mod dialogs;
+mod models;
 mod music;
 mod view;
 
@@ -26,6 +27,7 @@ use crate::settings::{Folders, Settings};
 
 pub(super) use clip::{Clip, ClipSound, Lane, Transport};
 pub(super) use dialogs::{ExportDialog, JobLine, PaletteState, PathPrompt, PathPurpose, export_words};
+pub(super) use models::{Import, ImportForm, ModelsView, Subject};
 pub(super) use music::{Asking, Candidate, LibraryView, Suggestions};
 pub(super) use view::View;
 
@@ -46,15 +48,6 @@ impl EngineState {
             _ => None,
         }
     }
-}
-
-/// A pack that can be chosen.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct PackLine {
-    pub name: String,
-    pub version: String,
-    pub licence: String,
-    pub folder: PathBuf,
 }
 
 /// The training panel's run.
@@ -94,7 +87,7 @@ pub(super) struct State {
     pub choices: Choices,
     pub window: WindowState,
     pub engine: EngineState,
-    pub packs: Vec<PackLine>,
+    pub models: ModelsView,
     /// Counts the clips that were opened; results of an earlier one are dropped.
     pub session: u64,
     pub clip: Option<Clip>,
@@ -139,7 +132,7 @@ impl State {
             folders,
             choices,
             engine: EngineState::Opening,
-            packs: Vec::new(),
+            models: ModelsView::default(),
             session: 0,
             clip: None,
             transport: Transport::default(),

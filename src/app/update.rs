@@ -1,6 +1,7 @@
 //! Acts on commands: the only place that changes the session on a user's wish.
 
 mod files;
+mod models;
 mod music;
 mod play;
 mod training;
@@ -98,6 +99,18 @@ impl App {
             | C::UsePack(_)
             | C::RollBack => self.apply_training(command),
 
+            C::ShowModels(_)
+            | C::VerifyModels
+            | C::FetchModel(_)
+            | C::DiscardDownload(_)
+            | C::AskRemoveModel(_)
+            | C::RemoveModel(_)
+            | C::ImportModel
+            | C::BrowseCheckpoint
+            | C::SetImport(_)
+            | C::StartImport
+            | C::CloseImport => self.apply_models(command),
+
             C::Quit
             | C::ShowTab(_)
             | C::ToggleLeft
@@ -121,6 +134,7 @@ impl App {
             | C::SetTop(_)
             | C::SetCacheSize(_)
             | C::ClearCache
+            | C::CopyText(_)
             | C::DismissNote(_) => self.apply_view(command),
         }
     }

@@ -6,6 +6,7 @@
 mod clip;
 mod files;
 mod model;
+mod models;
 mod music;
 
 use std::path::PathBuf;
@@ -15,7 +16,7 @@ use super::App;
 use super::candidates::{CandidateKey, Excerpt};
 use super::command::Command;
 use super::level::LevelKey;
-use super::session::{PackLine, PathPurpose};
+use super::session::{PathPurpose, Subject};
 use super::stems::Stems;
 use crate::engine::Engine;
 use crate::engine::cache::{Lease, Trimmed};
@@ -23,12 +24,14 @@ use crate::engine::corpus::CorpusReport;
 use crate::engine::export::ExportReport;
 use crate::engine::fine_tune::{FineTuneReport, Unfinished};
 use crate::engine::index::IndexReport;
+use crate::engine::models::Inventory;
 use crate::engine::suggest::SuggestReport;
 use crate::error::Result;
 use crate::jobs::{JobId, Monitor};
 use crate::library::Track;
 use crate::media::{Frame, MediaInfo, VideoFollower};
 use crate::mix::StemFile;
+use crate::networks::weights::Pack;
 
 /// What a job is for.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,6 +52,11 @@ pub(super) enum Task {
     Runs,
     Train,
     Export,
+    Models,
+    Verify,
+    Fetch(Subject),
+    Import,
+    Remove,
     Choose,
     Save,
     Cache,
@@ -88,6 +96,8 @@ impl Task {
                 | Self::Library
                 | Self::Gather
                 | Self::Runs
+                | Self::Models
+                | Self::Remove
                 | Self::Mark
                 | Self::Choose
                 | Self::Save
@@ -105,6 +115,8 @@ impl Task {
             Self::Library => Some(Command::RefreshLibrary),
             Self::Train => Some(Command::StartTraining),
             Self::Export => Some(Command::Export),
+            Self::Verify => Some(Command::VerifyModels),
+            Self::Fetch(subject) => Some(Command::FetchModel(subject.clone())),
             _ => None,
         }
     }
@@ -112,7 +124,7 @@ impl Task {
 
 /// What a finished job leaves.
 pub(super) enum Outcome {
-    Engine(Arc<Engine>, Vec<PackLine>),
+    Engine(Arc<Engine>, Inventory),
     Opened(Box<Opened>),
     Preview(Arc<[f32]>),
     Thumbnails(Vec<Frame>),
@@ -129,6 +141,11 @@ pub(super) enum Outcome {
     Runs(Vec<Unfinished>),
     Trained(FineTuneReport),
     Exported(ExportReport),
+    Models(Inventory),
+    Verified(Vec<(PathBuf, Option<String>)>),
+    /// A pack was imported, downloaded or repaired.
+    Pack(Pack),
+    Removed(String),
     Chosen(PathPurpose, Vec<PathBuf>),
     Cache(CacheWork, Trimmed),
     Done,

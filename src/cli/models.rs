@@ -1,6 +1,6 @@
 //! `models` and `doctor`: what is there and whether it works.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::Serialize;
 
@@ -10,24 +10,19 @@ use super::console::{Align, Table, print, print_json};
 use super::session::Session;
 use crate::engine::Engine;
 use crate::engine::doctor;
-use crate::engine::models::{self as manager, ImportRequest};
+use crate::engine::models::{self as manager, Available, ImportRequest, Installed};
 use crate::engine::run_network::{RunRequest, run_network};
 use crate::error::{Error, Result};
 use crate::networks::weights::Pack;
 use crate::playback;
+use crate::words;
 
+/// A pack with its state, as `models list --json` prints it.
 #[derive(Debug, Serialize)]
 struct PackLine {
-    name: String,
-    version: String,
-    method: String,
-    without: Vec<String>,
-    licence: String,
-    provenance: String,
-    bytes: u64,
-    #[serde(serialize_with = "crate::files::serialize_path")]
-    folder: PathBuf,
-    networks: Vec<String>,
+    #[serde(flatten)]
+    pack: Installed,
+    state: &'static str,
 }
 
 #[derive(Debug, Serialize)]
@@ -49,64 +44,96 @@ pub(super) fn models(session: &Session, command: ModelsCommand) -> Result<Done> 
         ModelsCommand::Verify { packs, json } => verify(session, &packs, json),
         ModelsCommand::Import { file, network, name } => {
             let request = ImportRequest {
-                network,
+                network: Some(network),
                 file: &file,
                 name,
                 licence: None,
                 origin: None,
             };
-            let pack = manager::import(&session.engine()?, &request, &session.monitor)?;
+            let engine = session.engine()?;
+            let pack = manager::import(engine.pack(), &session.folders, &request, &session.monitor)?;
             installed(session, &pack)
         }
-        ModelsCommand::Download { name } => {
-            let source = manager::find_source(&session.folders, &name)?;
-            let pack = manager::download(&session.engine()?, &source, &session.monitor)?;
-            installed(session, &pack)
-        }
-        ModelsCommand::Remove { name } => {
-            let pack = manager::remove(&session.folders, &name)?;
-            print(&format!(
-                "removed {} from {}\n",
-                pack.manifest.name,
-                pack.folder.display()
-            ))?;
-            Ok(Done::Found)
-        }
+        ModelsCommand::Download { name } => download(session, &name),
+        ModelsCommand::Remove { name } => remove(session, &name),
         ModelsCommand::Run(args) => run(session, &args),
     }
 }
 
-fn list(session: &Session, json: bool) -> Result<Done> {
-    let mut lines = Vec::new();
-    for pack in Pack::list(&Engine::pack_roots(&session.folders)) {
-        match pack {
-            Ok(pack) => lines.push(line_of(pack)),
-            // One damaged pack does not hide the others.
-            Err(error) => super::console::complain(&error.to_string()),
+/// Fetches a source, or a downloaded pack anew.
+fn download(session: &Session, name: &str) -> Result<Done> {
+    let pack = match manager::find_source(&session.folders, name) {
+        Ok(source) => {
+            let engine = session.engine()?;
+            manager::download(engine.pack(), &session.folders, &source, &session.monitor)?
         }
+        Err(unknown) => {
+            let packs = manager::installed(&session.folders);
+            if !packs.iter().any(|pack| pack.name == name) {
+                return Err(unknown);
+            }
+            manager::repair(&session.folders, name, &session.monitor)?
+        }
+    };
+    installed(session, &pack)
+}
+
+/// Removes a pack, or what came of a download.
+fn remove(session: &Session, name: &str) -> Result<Done> {
+    let failed = match manager::remove(&session.folders, name) {
+        Ok(folder) => {
+            print(&format!("removed {name} from {}\n", folder.display()))?;
+            return Ok(Done::Found);
+        }
+        Err(error) => error,
+    };
+    if let Ok(source) = manager::find_source(&session.folders, name) {
+        let bytes = manager::discard_download(&session.folders, &source);
+        if bytes > 0 {
+            let size = words::bytes(bytes);
+            print(&format!("removed {size} that had come of {name}\n"))?;
+            return Ok(Done::Found);
+        }
+    }
+    Err(failed)
+}
+
+fn list(session: &Session, json: bool) -> Result<Done> {
+    let in_use = session.common.one_pack()?.unwrap_or(&session.settings.pack);
+    let lines: Vec<PackLine> = manager::installed(&session.folders)
+        .into_iter()
+        .map(|pack| PackLine {
+            state: match () {
+                () if pack.problem.is_some() => "damaged",
+                () if pack.name == in_use => "in use",
+                () => "installed",
+            },
+            pack,
+        })
+        .collect();
+    // One damaged pack does not hide the others.
+    for problem in lines.iter().filter_map(|line| line.pack.problem.as_ref()) {
+        super::console::complain(problem);
     }
     if json {
         print_json(&lines)?;
     } else {
         let mut table = Table::default();
-        for line in &lines {
+        for PackLine { pack, state } in &lines {
             table.row([
-                line.name.clone(),
-                line.version.clone(),
-                format!("{:.1} MB", line.bytes as f64 / 1e6),
-                line.licence.clone(),
-                line.folder.display().to_string(),
-                line.provenance.clone(),
+                pack.name.clone(),
+                pack.version.clone(),
+                (*state).to_owned(),
+                format!("{:.1} MB", pack.bytes as f64 / 1e6),
+                pack.licence.clone(),
+                pack.sha256.chars().take(12).collect(),
+                pack.folder.display().to_string(),
+                pack.provenance.clone(),
             ]);
         }
-        print(&table.lines(&[
-            Align::Left,
-            Align::Left,
-            Align::Right,
-            Align::Left,
-            Align::Left,
-            Align::Left,
-        ]))?;
+        let mut columns = [Align::Left; 8];
+        columns[3] = Align::Right;
+        print(&table.lines(&columns))?;
     }
     Ok(if lines.is_empty() {
         Done::Nothing
@@ -116,22 +143,33 @@ fn list(session: &Session, json: bool) -> Result<Done> {
 }
 
 fn list_sources(session: &Session, json: bool) -> Result<Done> {
-    let sources = manager::sources(&session.folders)?;
+    let sources = manager::available(&session.folders)?;
     if json {
         print_json(&sources)?;
     } else {
+        let size = |bytes: u64| format!("{:.1} MB", bytes as f64 / 1e6);
         let mut table = Table::default();
-        for source in &sources {
-            let size = |bytes: u64| format!("{:.1} MB", bytes as f64 / 1e6);
+        for Available { source, came_bytes } in &sources {
             table.row([
                 source.name.clone(),
                 source.network.to_string(),
                 source.bytes.map(size).unwrap_or_default(),
+                match came_bytes {
+                    0 => String::new(),
+                    bytes => format!("{} came", size(*bytes)),
+                },
                 source.licence.clone(),
+                source
+                    .sha256
+                    .as_deref()
+                    .map(|sum| sum.chars().take(12).collect())
+                    .unwrap_or_default(),
                 source.origin.clone(),
             ]);
         }
-        print(&table.lines(&[Align::Left, Align::Left, Align::Right, Align::Left, Align::Left]))?;
+        let mut columns = [Align::Left; 7];
+        (columns[2], columns[3]) = (Align::Right, Align::Right);
+        print(&table.lines(&columns))?;
     }
     Ok(Done::Found)
 }
@@ -146,30 +184,6 @@ fn installed(session: &Session, pack: &Pack) -> Result<Done> {
     Ok(Done::Found)
 }
 
-fn line_of(pack: Pack) -> PackLine {
-    PackLine {
-        bytes: size_of_files(&pack.folder),
-        name: pack.manifest.name,
-        version: pack.manifest.version,
-        method: pack.manifest.method,
-        without: pack.manifest.without,
-        licence: pack.manifest.licence,
-        provenance: pack.manifest.provenance,
-        networks: pack.manifest.networks.into_keys().collect(),
-        folder: pack.folder,
-    }
-}
-
-fn size_of_files(folder: &Path) -> u64 {
-    std::fs::read_dir(folder)
-        .into_iter()
-        .flatten()
-        .filter_map(|entry| entry.ok()?.metadata().ok())
-        .filter(std::fs::Metadata::is_file)
-        .map(|metadata| metadata.len())
-        .sum()
-}
-
 fn verify(session: &Session, named: &[String], json: bool) -> Result<Done> {
     let roots = Engine::pack_roots(&session.folders);
     let packs: Vec<Result<Pack>> = if named.is_empty() {
@@ -181,7 +195,9 @@ fn verify(session: &Session, named: &[String], json: bool) -> Result<Done> {
     let mut failures = 0;
     for pack in packs {
         session.monitor.check()?;
-        match pack.map(|pack| (pack.verify(), pack)) {
+        let watched = |pack: Pack| (pack.verify_watched(&mut |_| session.monitor.check()), pack);
+        match pack.map(watched) {
+            Ok((Err(error), _)) if error.is_cancelled() => return Err(error),
             Ok((result, pack)) => {
                 failures += usize::from(result.is_err());
                 verdicts.push(Verdict {

@@ -11,6 +11,8 @@ use crate::device::{self, DeviceChoice};
 use crate::error::{Error, Result};
 use crate::files::atomic_write;
 use crate::jobs::Monitor;
+use crate::networks::cbvmr::{Cbvmr, Norming, picture_statistics};
+use crate::networks::cmmr::Cmmr;
 use crate::networks::mrcmv::{Mrcmv, QueryInput};
 use crate::networks::slowfast::SlowFast;
 use crate::networks::spleeter::{self, Spleeter};
@@ -51,7 +53,9 @@ type Tensors = HashMap<String, Tensor>;
 /// `slowfast`: `slow` `[B,3,8,224,224]`, `fast` `[B,3,64,224,224]` -> `slow` `[B,8,2048]`, `fast` `[B,64,256]`;
 /// `vggish`: `patches` `[N,1,96,64]` -> `embedding` `[N,128]`;
 /// `spleeter`: `magnitude` `[B,2,512,1024]` -> one tensor per stem under the stem's name;
-/// `mrcmv`: `slow`, `fast`, `vggish_voice`, `vggish_bgm` `[B,72,128]` -> `query_embedding`, `bgm_embedding` `[B,512]`.
+/// `mrcmv`: `slow`, `fast`, `vggish_voice`, `vggish_bgm` `[B,72,128]` -> `query_embedding`, `bgm_embedding` `[B,512]`;
+/// `cmmr`: `slow`, `fast`, `vggish_bgm` -> `query_embedding`, `bgm_embedding`, `query_tags`, `bgm_tags`;
+/// `cbvmr`: `slow`, `fast`, `music_statistics` `[B,1140]` -> `query_embedding`, `bgm_embedding`.
 ///
 /// # Errors
 /// When weights or input cannot be read or do not fit the network; cancelled; disk full.
@@ -105,6 +109,31 @@ pub fn run_network(request: &RunRequest<'_>, monitor: &Monitor) -> Result<RunRep
                 Ok(Tensors::from([
                     ("query_embedding".to_owned(), query),
                     ("bgm_embedding".to_owned(), bgm),
+                ]))
+            })
+        }
+        Network::Cmmr => {
+            let network = weights.build(device, Cmmr::new)?;
+            Box::new(move |input| {
+                let query = network.video(&input.get("slow")?, &input.get("fast")?)?;
+                let bgm = network.music(&input.get("vggish_bgm")?)?;
+                Ok(Tensors::from([
+                    ("query_embedding".to_owned(), query.embedding),
+                    ("query_tags".to_owned(), query.tags),
+                    ("bgm_embedding".to_owned(), bgm.embedding),
+                    ("bgm_tags".to_owned(), bgm.tags),
+                ]))
+            })
+        }
+        Network::Cbvmr => {
+            let network = weights.build(device, Cbvmr::new)?;
+            Box::new(move |input| {
+                let picture = picture_statistics(&input.get("slow")?, &input.get("fast")?)?;
+                let query = network.video(&picture, Norming::Running)?;
+                let bgm = network.music(&input.get("music_statistics")?, Norming::Running)?;
+                Ok(Tensors::from([
+                    ("query_embedding".to_owned(), query.embedding),
+                    ("bgm_embedding".to_owned(), bgm.embedding),
                 ]))
             })
         }

@@ -271,7 +271,10 @@ mod tests {
         let first = open(&path).expect("a new library");
         assert!(version_of(&first).is_ok() && is_locked(&path));
         drop(open(&path).expect("once more"));
-        assert!(is_locked(&path), "closing the second one took the locks of the first");
+        assert!(
+            is_locked(&path),
+            "closing the second one took the locks of the first"
+        );
     }
 
     #[test]

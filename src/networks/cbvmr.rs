@@ -22,7 +22,7 @@ use super::weights::parameter;
 use crate::error::Result;
 
 /// Statistics of each channel over time: mean, deviation and the five largest.
-const STATISTICS: usize = 7;
+pub(super) const STATISTICS: usize = 7;
 const LARGEST: usize = STATISTICS - 2;
 /// Deviations at which scaled inputs are cut.
 const CUT: f64 = 5.0;

@@ -124,6 +124,9 @@ pub struct QueryOutput {
     pub voice_share: Tensor,
 }
 
+/// What is shown the stages of a network by name.
+pub type See<'a> = &'a mut dyn FnMut(&str, &Tensor);
+
 /// The network.
 #[derive(Debug)]
 pub struct Mrcmv {
@@ -192,6 +195,22 @@ impl Mrcmv {
     /// # Errors
     /// When both modalities are absent, a shape is not the config's, or the device fails.
     pub fn query_present(&self, input: &QueryInput, present: &Presence, balance: f64) -> Result<QueryOutput> {
+        self.query_seeing(input, present, balance, &mut |_, _| ())
+    }
+
+    /// As [`Mrcmv::query_present`], showing `see` each stage as it ends, by its parameters' path: `video_fc` [B, T, d];
+    /// of each attention module its heads, before they are joined, as `sa_video.heads` [B, N_h, rows, d_k] and what it
+    /// gives as `sa_video` [B, rows, d]; the weights of `gate` [B, T, 2 d].
+    ///
+    /// # Errors
+    /// As [`Mrcmv::query_present`].
+    pub fn query_seeing(
+        &self,
+        input: &QueryInput,
+        present: &Presence,
+        balance: f64,
+        see: See<'_>,
+    ) -> Result<QueryOutput> {
         let Config { steps, pool, d, .. } = self.config;
         let picture_rows = input.picture.as_ref().map(|(slow, _)| slow);
         let Some(any) = input.voice.as_ref().or(picture_rows) else {
@@ -205,7 +224,9 @@ impl Mrcmv {
         let (video, video_mask) = match &input.picture {
             Some((slow, fast)) => {
                 let rows = Tensor::cat(&[&average(fast, steps)?, slow], D::Minus1)?;
-                (self.video_fc.forward(&rows)?, present.picture.as_ref())
+                let rows = self.video_fc.forward(&rows)?;
+                see("video_fc", &rows);
+                (rows, present.picture.as_ref())
             }
             None => (nothing.clone(), Some(&nobody)),
         };
@@ -220,13 +241,13 @@ impl Mrcmv {
             Pool::BeforeSa => average(&voice, steps)?,
         };
 
-        let video = attend(self.sa_video.as_ref(), &video, &video)?;
-        let voice = attend(self.sa_voice.as_ref(), &voice, &voice)?;
+        let video = attend("sa_video", self.sa_video.as_ref(), &video, &video, see)?;
+        let voice = attend("sa_voice", self.sa_voice.as_ref(), &voice, &voice, see)?;
         let (video, voice) = (
-            attend(self.cma_video.as_ref(), &video, &voice)?,
-            attend(self.cma_voice.as_ref(), &voice, &video)?,
+            attend("cma_video", self.cma_video.as_ref(), &video, &voice, see)?,
+            attend("cma_voice", self.cma_voice.as_ref(), &voice, &video, see)?,
         );
-        let (video, voice) = self.gated(&video, &average(&voice, steps)?)?;
+        let (video, voice) = self.gated(&video, &average(&voice, steps)?, see)?;
 
         let balance = balance.clamp(-1.0, 1.0);
         let video = (video * (1.0 - balance).min(1.0))?;
@@ -247,11 +268,19 @@ impl Mrcmv {
     /// # Errors
     /// When the shape is not the config's or the device fails.
     pub fn bgm(&self, vggish: &Tensor) -> Result<Tensor> {
+        self.bgm_seeing(vggish, &mut |_, _| ())
+    }
+
+    /// As [`Mrcmv::bgm`], showing `see` the stages of `sa_bgm` as [`Mrcmv::query_seeing`] does.
+    ///
+    /// # Errors
+    /// As [`Mrcmv::bgm`].
+    pub fn bgm_seeing(&self, vggish: &Tensor, see: See<'_>) -> Result<Tensor> {
         let rows = match self.config.pool {
             Pool::BeforeGate => vggish.clone(),
             Pool::BeforeSa => average(vggish, self.config.steps)?,
         };
-        let rows = attend(self.sa_bgm.as_ref(), &rows, &rows)?;
+        let rows = attend("sa_bgm", self.sa_bgm.as_ref(), &rows, &rows, see)?;
         let embedding = self
             .bgm_fc
             .forward(&average(&rows, self.config.steps)?.flatten_from(1)?)?;
@@ -264,11 +293,12 @@ impl Mrcmv {
     }
 
     /// The two terms of eq. 4; without a gate the features themselves.
-    fn gated(&self, video: &Tensor, voice: &Tensor) -> Result<(Tensor, Tensor)> {
+    fn gated(&self, video: &Tensor, voice: &Tensor, see: See<'_>) -> Result<(Tensor, Tensor)> {
         let Some(gate) = &self.gate else {
             return Ok((video.clone(), voice.clone()));
         };
         let weights = gate.forward(&Tensor::cat(&[video, voice], D::Minus1)?)?.relu()?;
+        see("gate", &weights);
         let d = self.config.d;
         Ok((
             (weights.narrow(D::Minus1, 0, d)? * video)?,
@@ -299,8 +329,8 @@ impl Attention {
         })
     }
 
-    /// [B, N1, d], [B, N2, d] -> [B, N1, d].
-    fn forward(&self, i1: &Tensor, i2: &Tensor) -> Result<Tensor> {
+    /// [B, N1, d], [B, N2, d] -> [B, N1, d]; `see` is shown the heads.
+    fn forward(&self, i1: &Tensor, i2: &Tensor, see: impl FnOnce(&Tensor)) -> Result<Tensor> {
         let (batch, rows, d) = i1.dims3()?;
         let d_k = d / self.heads;
         let by_head = |x: Tensor| -> Result<Tensor> {
@@ -315,6 +345,7 @@ impl Attention {
         let scores = (q.matmul(&k.t()?.contiguous()?)? / (d_k as f64).sqrt())?;
         // Not candle's fused softmax of the last axis: it has no gradient.
         let attended = candle_nn::ops::softmax(&scores, D::Minus1)?.matmul(&v)?;
+        see(&attended);
         let joined = attended
             .transpose(1, 2)?
             .contiguous()?
@@ -324,11 +355,13 @@ impl Attention {
 }
 
 /// An attention module that was left out is the identity.
-fn attend(module: Option<&Attention>, i1: &Tensor, i2: &Tensor) -> Result<Tensor> {
-    match module {
-        Some(module) => module.forward(i1, i2),
-        None => Ok(i1.clone()),
-    }
+fn attend(name: &str, module: Option<&Attention>, i1: &Tensor, i2: &Tensor, see: See<'_>) -> Result<Tensor> {
+    let Some(module) = module else {
+        return Ok(i1.clone());
+    };
+    let given = module.forward(i1, i2, |heads| see(&format!("{name}.heads"), heads))?;
+    see(name, &given);
+    Ok(given)
 }
 
 /// Rows of one modality in which the queries that lack it hold its token: `mask` [B] is 1 where a query has it.

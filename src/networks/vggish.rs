@@ -123,6 +123,15 @@ impl Vggish {
     /// # Errors
     /// When the shape is another or the device fails.
     pub fn forward(&self, patches: &Tensor) -> Result<Tensor> {
+        self.forward_seeing(patches, |_, _| ())
+    }
+
+    /// As [`Vggish::forward`], showing `see` what each pool gives [n, C, H, W] with the pool's place among torchvggish's
+    /// `features`, a few patches at a time, in order.
+    ///
+    /// # Errors
+    /// As [`Vggish::forward`].
+    pub fn forward_seeing(&self, patches: &Tensor, mut see: impl FnMut(usize, &Tensor)) -> Result<Tensor> {
         let (count, channels, frames, bands) = patches.dims4()?;
         if (channels, (frames, bands)) != (1, PATCH) {
             return Err(Error::internal(format!(
@@ -136,7 +145,7 @@ impl Vggish {
         };
         let features = (0..count)
             .step_by(at_once)
-            .map(|first| self.features(&patches.narrow(0, first, at_once.min(count - first))?))
+            .map(|first| self.features(&patches.narrow(0, first, at_once.min(count - first))?, &mut see))
             .collect::<Result<Vec<_>>>()?;
         // [N, C, H, W] -> [1, H W C, 1, N].
         let flat = Tensor::cat(&features, 0)?
@@ -148,12 +157,14 @@ impl Vggish {
         Ok(embedding.reshape((EMBEDDING, count))?.t()?.contiguous()?)
     }
 
-    fn features(&self, patches: &Tensor) -> Result<Tensor> {
+    fn features(&self, patches: &Tensor, mut see: impl FnMut(usize, &Tensor)) -> Result<Tensor> {
         let mut x = patches.clone();
-        for (conv, pooled) in &self.features {
+        for ((conv, pooled), (index, ..)) in self.features.iter().zip(CONVOLUTIONS) {
             x = conv.forward(&x)?;
             if *pooled {
                 x = max_pool(&x, 2, 2, 0)?;
+                // Behind the convolution and its ReLU.
+                see(index + 2, &x);
             }
         }
         Ok(x)

@@ -1,5 +1,7 @@
 //! The program as a script sees it: exit codes, sentences and JSON, on media that GStreamer synthesises.
 
+#![allow(clippy::print_stdout, reason = "golden checks say how near they come")]
+
 use std::ffi::{OsStr, OsString};
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -29,8 +31,13 @@ mod files;
 mod library;
 mod models;
 mod refusals;
+mod run;
 mod suggest;
 mod usage;
+
+#[allow(dead_code, reason = "the tests of the networks use the rest of it")]
+#[path = "../golden/mod.rs"]
+mod golden;
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()

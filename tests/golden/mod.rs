@@ -1,14 +1,75 @@
-//! What golden tests share: weights and inputs made as `noise.py` makes them, and the comparison.
+//! What golden tests share: weights and inputs made as `noise.py` makes them, where they compute, and the comparison.
+//!
+//! They compute on the CPU, or on what `UNDERTONE_TEST_DEVICE` names (`cuda`, `metal`); where that is not there, they say
+//! so and check nothing.
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::LazyLock;
 
 use candle_core::{DType, Device, Shape, Tensor};
 use candle_nn::var_builder::SimpleBackend;
 use candle_nn::{Init, VarBuilder};
+use undertone::device::{DeviceChoice, Selected, select};
 
 /// The bound on max|a - b| / max|b| of every tensor in f32 on the CPU.
 pub(crate) const TOLERANCE: f64 = 1e-4;
+/// The same on CUDA and Metal. cuDNN may convolve f32 in TF32, whose 10-bit mantissa rounds to 2^-11: this is ten times
+/// that, for the way through all layers.
+pub(crate) const TOLERANCE_ON_A_GPU: f64 = 5e-3;
+
+/// Names the device that golden tests compute on.
+const VARIABLE: &str = "UNDERTONE_TEST_DEVICE";
+
+static SELECTED: LazyLock<Result<Selected, String>> = LazyLock::new(|| {
+    let choice = match std::env::var(VARIABLE) {
+        Ok(name) => name.parse().expect(VARIABLE),
+        Err(_) => DeviceChoice::Cpu,
+    };
+    select(choice).map_err(|error| error.to_string())
+});
+
+/// Whether the device is there; says what is skipped where it is not.
+pub(crate) fn device_is_there(test: &str) -> bool {
+    match &*SELECTED {
+        Ok(_) => true,
+        Err(reason) => {
+            println!("skipped: {test}, because {reason}");
+            false
+        }
+    }
+}
+
+/// Where golden tests compute.
+pub(crate) fn device() -> Device {
+    match &*SELECTED {
+        Ok(selected) => selected.device.clone(),
+        Err(reason) => panic!("{reason}"),
+    }
+}
+
+/// Leaves a golden test whose device is not there.
+#[allow(
+    unused_macros,
+    reason = "not every file of tests computes where it is told to"
+)]
+macro_rules! needs_device {
+    () => {
+        if !$crate::golden::device_is_there(std::any::type_name_of_val(&|| ())) {
+            return Ok(());
+        }
+    };
+}
+#[allow(
+    unused_imports,
+    reason = "not every file of tests computes where it is told to"
+)]
+pub(crate) use needs_device;
+
+/// As [`noise`], where the test computes.
+pub(crate) fn input(name: &str, shape: impl Into<Shape>) -> Tensor {
+    noise(name, shape).to_device(&device()).expect("a tensor")
+}
 
 /// Uniform in [-1, 1), in steps of 2^-23: splitmix64 from the FNV-1a hash of the name.
 pub(crate) fn noise(name: &str, shape: impl Into<Shape>) -> Tensor {
@@ -83,9 +144,14 @@ impl SimpleBackend for Weights {
     }
 }
 
-/// A source of [`weight`]s for a network's `new`.
+/// A source of [`weight`]s for a network's `new`, on the CPU.
 pub(crate) fn weights() -> VarBuilder<'static> {
     VarBuilder::from_backend(Box::new(Weights), DType::F32, Device::Cpu)
+}
+
+/// As [`weights`], where golden tests compute.
+pub(crate) fn weights_here() -> VarBuilder<'static> {
+    VarBuilder::from_backend(Box::new(Weights), DType::F32, device())
 }
 
 /// The reference's tensors in `tests/golden/<name>.safetensors`.
@@ -96,7 +162,7 @@ pub(crate) fn reference(name: &str) -> HashMap<String, Tensor> {
     candle_core::safetensors::load(path, &Device::Cpu).expect("a fixture")
 }
 
-/// Fails unless max|a - b| / max|b| is within [`TOLERANCE`].
+/// Fails unless max|a - b| / max|b| is within the device's tolerance.
 #[track_caller]
 pub(crate) fn check(name: &str, actual: &Tensor, expected: &Tensor) {
     assert_eq!(actual.dims(), expected.dims(), "{name}");
@@ -105,6 +171,10 @@ pub(crate) fn check(name: &str, actual: &Tensor, expected: &Tensor) {
             .flatten_all()
             .and_then(|flat| flat.to_vec1())
             .expect("f32 values")
+    };
+    let tolerance = match actual.device() {
+        Device::Cpu => TOLERANCE,
+        _ => TOLERANCE_ON_A_GPU,
     };
     let (a, b) = (values(actual), values(expected));
     let largest = b
@@ -123,5 +193,5 @@ pub(crate) fn check(name: &str, actual: &Tensor, expected: &Tensor) {
         });
     let error = worst / largest.max(f64::MIN_POSITIVE);
     println!("{name}: {error:.1e} of {largest:.3}");
-    assert!(error <= TOLERANCE, "{name}: error {error:.1e}");
+    assert!(error <= tolerance, "{name}: error {error:.1e}");
 }

@@ -33,7 +33,7 @@ def shapes(c):
     return made
 
 
-def chi(w, module, i1, i2, heads):
+def chi(w, module, i1, i2, heads, see):
     """Eq. 1 and 2. Each W_i is a slice of the stacked matrix; a matrix is stored transposed, as in Linear."""
     d = i1.shape[-1]
     dk = d // heads
@@ -45,7 +45,10 @@ def chi(w, module, i1, i2, heads):
         wv = w[f"{module}.wv.weight"][rows].T
         scores = (i1 @ wq) @ (i2 @ wk).transpose(1, 2) / dk**0.5
         outputs.append(torch.softmax(scores, dim=-1) @ (i2 @ wv))
-    return i1 + torch.cat(outputs, -1) @ w[f"{module}.wo.weight"].T
+    see(f"{module}.heads", torch.stack(outputs, 1))
+    given = i1 + torch.cat(outputs, -1) @ w[f"{module}.wo.weight"].T
+    see(module, given)
+    return given
 
 
 def average(x, rows):
@@ -61,9 +64,14 @@ def normalise(e, how):
     return unit if how == "unit" else unit * e.shape[-1] ** 0.5
 
 
-def query(w, c, slow, fast, voice, balance=0.0, picture_here=None, voice_here=None):
+def nobody(name, tensor):
+    """Sees the stages and keeps none."""
+
+
+def query(w, c, slow, fast, voice, balance=0.0, picture_here=None, voice_here=None, see=nobody):
     """Section 3.1; a modality that is not here is rows of a learned token."""
     f = torch.cat([average(fast, T), slow], -1) @ w["video_fc.weight"].T + w["video_fc.bias"]
+    see("video_fc", f)
     s = voice
     if picture_here is not None:
         m = picture_here.reshape(-1, 1, 1)
@@ -74,12 +82,13 @@ def query(w, c, slow, fast, voice, balance=0.0, picture_here=None, voice_here=No
     if c["pool"] == "before_sa":
         s = average(s, T)
     if c["sa"]:
-        f, s = chi(w, "sa_video", f, f, c["heads"]), chi(w, "sa_voice", s, s, c["heads"])
+        f, s = chi(w, "sa_video", f, f, c["heads"], see), chi(w, "sa_voice", s, s, c["heads"], see)
     if c["cma"]:
-        f, s = chi(w, "cma_video", f, s, c["heads"]), chi(w, "cma_voice", s, f, c["heads"])
+        f, s = chi(w, "cma_video", f, s, c["heads"], see), chi(w, "cma_voice", s, f, c["heads"], see)
     s = average(s, T)
     if c["gate"]:
         g = torch.relu(torch.cat([f, s], -1) @ w["gate.weight"].T + w["gate.bias"])
+        see("gate", g)
         f, s = g[..., : c["d"]] * f, g[..., c["d"] :] * s
     f, s = f * min(1, 1 - balance), s * min(1, 1 + balance)
     # The share of what is not here is nothing, whatever its token adds.
@@ -92,12 +101,12 @@ def query(w, c, slow, fast, voice, balance=0.0, picture_here=None, voice_here=No
     return normalise(e, c["norm"]), share
 
 
-def bgm(w, c, m):
+def bgm(w, c, m, see=nobody):
     """Section 3.2."""
     if c["pool"] == "before_sa":
         m = average(m, T)
     if c["sa"]:
-        m = chi(w, "sa_bgm", m, m, c["heads"])
+        m = chi(w, "sa_bgm", m, m, c["heads"], see)
     e = average(m, T).flatten(1) @ w["bgm_fc.weight"].T + w["bgm_fc.bias"]
     return normalise(e, c["norm"])
 
@@ -118,10 +127,14 @@ def main():
     out = {}
 
     def run(case, c, **options):
+        def see(name, tensor):
+            if case == "small":
+                out[f"{case}.{name}"] = tensor
+
         w, x = weights(shapes(c)), inputs(c)
-        e, share = query(w, c, x["slow"], x["fast"], x["voice"], **options)
+        e, share = query(w, c, x["slow"], x["fast"], x["voice"], see=see, **options)
         out[f"{case}.query"], out[f"{case}.share"] = e, share
-        out[f"{case}.bgm"] = bgm(w, c, x["bgm"])
+        out[f"{case}.bgm"] = bgm(w, c, x["bgm"], see=see)
 
     run("small", small)
     run("full", full)

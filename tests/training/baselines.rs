@@ -1,6 +1,6 @@
 //! CMMR and CBVMR against the PyTorch twins of tests/golden/baselines.py.
 
-use candle_core::{Device, Tensor};
+use candle_core::Tensor;
 use undertone::error::Result;
 use undertone::networks::cbvmr::{self, Cbvmr};
 use undertone::networks::cmmr::{self, Cmmr};
@@ -9,7 +9,7 @@ use undertone::training::{
     CbvmrSides, CmmrStreams, Config, Cut, Example, Learner, Objective, Variables, tag_names, tag_targets,
 };
 
-use crate::golden::{check, noise, reference, weight};
+use crate::golden::{check, device, input, needs_device, reference, weight};
 
 const BATCH: usize = 6;
 /// Identities of the golden batch, as in the script.
@@ -18,15 +18,15 @@ const BGMS: [usize; BATCH] = [0, 1, 2, 3, 4, 2];
 
 fn golden_variables(drawn: Variables) -> Result<Variables> {
     for (name, variable) in drawn.iter() {
-        drawn.set(name, &weight(name, variable.shape()))?;
+        drawn.set(name, &weight(name, variable.shape()).to_device(&device())?)?;
     }
     Ok(drawn)
 }
 
 /// The golden batch, with `music` as the BGM of each item.
 fn examples(music: &Tensor) -> Result<Vec<Example>> {
-    let slow = noise("slow", (BATCH, 8, 6)).broadcast_add(&noise("look", (BATCH, 1, 6)))?;
-    let fast = noise("fast", (BATCH, 64, 3));
+    let slow = input("slow", (BATCH, 8, 6)).broadcast_add(&input("look", (BATCH, 1, 6)))?;
+    let fast = input("fast", (BATCH, 64, 3));
     (0..BATCH)
         .map(|item| {
             Ok(Example {
@@ -61,7 +61,7 @@ fn batch() -> Vec<Draw> {
 fn check_gradients(case: &str, learner: &dyn Learner, variables: &Variables) -> Result<()> {
     let golden = reference("baselines");
     let config = Config::default();
-    let shapes: Vec<_> = examples(&Tensor::zeros((BATCH, 1), candle_core::DType::F32, &Device::Cpu)?)?
+    let shapes: Vec<_> = examples(&Tensor::zeros((BATCH, 1), candle_core::DType::F32, &device())?)?
         .iter()
         .map(Example::shape)
         .collect();
@@ -88,6 +88,7 @@ fn check_gradients(case: &str, learner: &dyn Learner, variables: &Variables) -> 
 
 #[test]
 fn cmmr_equals_its_twin() -> Result<()> {
+    needs_device!();
     let golden = reference("baselines");
     let config = cmmr::Config {
         slow_dim: 6,
@@ -97,11 +98,11 @@ fn cmmr_equals_its_twin() -> Result<()> {
         d_e: 9,
         tags: ["a", "b", "c", "d"].map(str::to_owned).to_vec(),
     };
-    let variables = golden_variables(Variables::drawn(&Device::Cpu, 0, |vb| {
+    let variables = golden_variables(Variables::drawn(&device(), 0, |vb| {
         Cmmr::new(&config, vb).map(drop)
     })?)?;
-    let rows = noise("rows", (BATCH, 72, 10)).broadcast_add(&noise("mood", (BATCH, 1, 10)))?;
-    let targets: Vec<Vec<f32>> = noise("targets", (BATCH, 4))
+    let rows = input("rows", (BATCH, 72, 10)).broadcast_add(&input("mood", (BATCH, 1, 10)))?;
+    let targets: Vec<Vec<f32>> = input("targets", (BATCH, 4))
         .to_vec2::<f32>()?
         .into_iter()
         .map(|row| {
@@ -134,6 +135,7 @@ fn cmmr_equals_its_twin() -> Result<()> {
 
 #[test]
 fn cbvmr_equals_its_twin() -> Result<()> {
+    needs_device!();
     let golden = reference("baselines");
     let config = cbvmr::Config {
         slow_dim: 6,
@@ -143,9 +145,9 @@ fn cbvmr_equals_its_twin() -> Result<()> {
         music_layers: vec![13, 11],
         d_e: 8,
     };
-    let variables = Variables::drawn(&Device::Cpu, 0, |vb| Cbvmr::new(&config, vb).map(drop))?;
+    let variables = Variables::drawn(&device(), 0, |vb| Cbvmr::new(&config, vb).map(drop))?;
     assert_eq!(variables.get("video_norm.weight")?.to_vec1::<f32>()?, [1.0; 8]);
-    let sounds = (noise("sounds", (BATCH, 20)) * 3.0)?;
+    let sounds = (input("sounds", (BATCH, 20)) * 3.0)?;
     let cuts = examples(&sounds)?
         .into_iter()
         .flat_map(|example| example.cuts)

@@ -27,7 +27,11 @@ pub(super) fn small_network() -> Network {
 }
 
 pub(super) fn drawn(config: &Network, seed: u64) -> Result<Variables> {
-    Variables::drawn(&Device::Cpu, seed, |vb| Mrcmv::new(config, vb).map(drop))
+    drawn_on(&Device::Cpu, config, seed)
+}
+
+pub(super) fn drawn_on(device: &Device, config: &Network, seed: u64) -> Result<Variables> {
+    Variables::drawn(device, seed, |vb| Mrcmv::new(config, vb).map(drop))
 }
 
 fn train_heads(

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use candle_core::{Device, Tensor};
+use candle_core::Tensor;
 use undertone::error::Result;
 use undertone::training::losses::{Negatives, pseudo_label, triplet};
 use undertone::training::sampler::{Absent, Draw, ItemShape};
@@ -11,13 +11,14 @@ use undertone::training::{
     Config, Cut, Example, Heads, Learner, Objective, ObjectiveConfig, Optimizer, OptimizerConfig, Variables,
 };
 
-use super::heads::{drawn, small_network};
+use super::heads::{drawn_on, small_network};
 use super::values;
+use crate::golden::{TOLERANCE, TOLERANCE_ON_A_GPU, device, needs_device};
 
 /// What tests/golden/training_losses.py wrote.
 fn golden() -> HashMap<String, Tensor> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/training_losses.safetensors");
-    candle_core::safetensors::load(path, &Device::Cpu).expect("golden file")
+    candle_core::safetensors::load(path, &device()).expect("golden file")
 }
 
 /// Identities of the golden batch, as in the script.
@@ -40,16 +41,21 @@ fn batch() -> Vec<Draw> {
         .collect()
 }
 
-/// Fails unless all values agree within 1e-4 of the largest.
+/// Fails unless all values agree within the device's tolerance of the largest, which counts for one at least.
 fn assert_close(what: &str, ours: &Tensor, theirs: &Tensor) {
     assert_eq!(ours.dims(), theirs.dims(), "{what}");
     let theirs = values(theirs);
+    let tolerance = if ours.device().is_cpu() {
+        TOLERANCE
+    } else {
+        TOLERANCE_ON_A_GPU
+    };
     let scale = theirs
         .iter()
         .fold(1f32, |largest, value| largest.max(value.abs()));
     for (ours, theirs) in values(ours).into_iter().zip(theirs) {
         assert!(
-            (ours - theirs).abs() <= 1e-4 * scale,
+            (ours - theirs).abs() <= tolerance as f32 * scale,
             "{what}: {ours} is not {theirs}"
         );
     }
@@ -57,14 +63,15 @@ fn assert_close(what: &str, ours: &Tensor, theirs: &Tensor) {
 
 #[test]
 fn losses_and_gradients_equal_the_pytorch_twin() -> Result<()> {
+    needs_device!();
     let golden = golden();
-    let mut variables = Variables::drawn(&Device::Cpu, 0, |_| Ok(()))?;
+    let mut variables = Variables::drawn(&device(), 0, |_| Ok(()))?;
     for name in ["joint", "bgm", "w_joint", "w_bgm"] {
         variables.insert(name, &golden[&format!("losses.{name}")])?;
     }
     let get = |name: &str| variables.get(name);
-    let negatives = Negatives::new(&VIDEOS, &BGMS, &Device::Cpu)?;
-    let labels = Tensor::new(&LABELS, &Device::Cpu)?;
+    let negatives = Negatives::new(&VIDEOS, &BGMS, &device())?;
+    let labels = Tensor::new(&LABELS, &device())?;
     let one = triplet(get("joint")?, get("bgm")?, &negatives, MARGIN)?;
     let two = pseudo_label(
         get("joint")?,
@@ -90,8 +97,9 @@ fn losses_and_gradients_equal_the_pytorch_twin() -> Result<()> {
 /// Through [`Objective`], since what it weighs is part of it.
 #[test]
 fn the_contrastive_objective_equals_the_pytorch_twin() -> Result<()> {
+    needs_device!();
     let golden = golden();
-    let mut variables = Variables::drawn(&Device::Cpu, 0, |_| Ok(()))?;
+    let mut variables = Variables::drawn(&device(), 0, |_| Ok(()))?;
     let names = [
         ("joint", "joint"),
         ("bgm", "bgm"),
@@ -126,9 +134,10 @@ fn the_contrastive_objective_equals_the_pytorch_twin() -> Result<()> {
 
 #[test]
 fn the_first_steps_equal_the_pytorch_twin() -> Result<()> {
+    needs_device!();
     let golden = golden();
     let network = small_network();
-    let mut variables = drawn(&network, 0)?;
+    let mut variables = drawn_on(&device(), &network, 0)?;
     for (name, tensor) in &golden {
         match name.strip_prefix("start.") {
             Some(name) if name.starts_with("classifier") => variables.insert(name, tensor)?,
@@ -151,8 +160,8 @@ fn the_first_steps_equal_the_pytorch_twin() -> Result<()> {
         })
         .collect();
     let heads = Heads::new(&network, &variables, examples, Vec::new())?;
-    let negatives = Negatives::new(&VIDEOS, &BGMS, &Device::Cpu)?;
-    let labels = Tensor::new(&LABELS, &Device::Cpu)?;
+    let negatives = Negatives::new(&VIDEOS, &BGMS, &device())?;
+    let labels = Tensor::new(&LABELS, &device())?;
     let mut optimizer = Optimizer::new(OptimizerConfig::Sgd {
         rate: 2e-5,
         momentum: 0.9,

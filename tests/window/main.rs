@@ -13,6 +13,7 @@ use undertone::app::{App, Choices, Launch, Sound};
 use undertone::media::testing::{Synthetic, synthesise};
 use undertone::settings::Folders;
 
+mod models;
 mod training;
 
 /// Long enough for the slowest machine; a working program never waits so long.

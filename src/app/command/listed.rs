@@ -86,7 +86,7 @@ const fn listed(
 }
 
 /// Every command that needs no further words, in the menu's order.
-pub(in crate::app) static LISTED: [Listed; 75] = {
+pub(in crate::app) static LISTED: [Listed; 78] = {
     use Category::{Edit, File, Help, Mix, Music, Play, View};
     use Command as C;
     [
@@ -104,6 +104,9 @@ pub(in crate::app) static LISTED: [Listed; 75] = {
         listed(File, C::Quit, "Quit", &[command(Key::Q)]),
         listed(Edit, C::Undo, "Undo", &[command(Key::Z)]),
         listed(Edit, C::Redo, "Redo", &[command_shift(Key::Z), command(Key::Y)]),
+        listed(Edit, C::ShowModels(true), "Models…", &[command(Key::Num3)]),
+        listed(Edit, C::ImportModel, "Import a network…", &[command(Key::I)]),
+        listed(Edit, C::VerifyModels, "Verify all models", &[]),
         listed(Edit, C::ShowSettings(true), "Settings…", &[command(Key::Comma)]),
         listed(Play, C::PlayPause, "Play or pause", &[key(Key::Space)]),
         listed(

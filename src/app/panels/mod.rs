@@ -6,6 +6,7 @@ mod filter_chips;
 mod jobs;
 mod library;
 mod menu;
+mod models;
 mod notes;
 pub(super) mod palette;
 mod path_prompt;
@@ -128,6 +129,7 @@ pub(super) fn window_ui(ui: &mut Ui, state: &State, commands: &mut Commands) -> 
     });
     jobs::jobs_window(&ctx, state, commands);
     settings::settings_window(&ctx, state, commands);
+    models::models_window(&ctx, state, commands);
     shortcuts::shortcuts_window(&ctx, state, commands);
     export::export_window(&ctx, state, commands);
     path_prompt::path_window(&ctx, state, commands);

@@ -23,6 +23,7 @@ pub(super) fn path_window(ctx: &Context, state: &State, commands: &mut Commands)
                 PathPurpose::MusicFiles => "Type or paste the path of a track, or drop tracks on the window.",
                 PathPurpose::Corpus => "Type or paste the path of the folder with corpus.json.",
                 PathPurpose::FinishedVideos => "Type or paste the path of a folder of finished videos.",
+                PathPurpose::Checkpoint => "Type or paste the path of a checkpoint.",
                 PathPurpose::Export => "Type or paste the path of the file to write.",
             };
             ui.label(RichText::new(hint).color(tokens.muted));
@@ -61,6 +62,8 @@ fn accept_word(purpose: PathPurpose) -> &'static str {
     match purpose {
         PathPurpose::Video => "Open",
         PathPurpose::MusicFolder | PathPurpose::MusicFiles => "Add",
-        PathPurpose::Corpus | PathPurpose::FinishedVideos | PathPurpose::Export => "Choose",
+        PathPurpose::Corpus | PathPurpose::FinishedVideos | PathPurpose::Checkpoint | PathPurpose::Export => {
+            "Choose"
+        }
     }
 }

@@ -9,6 +9,7 @@ use crate::app::theme;
 use crate::app::update::view::CACHE_GB;
 use crate::app::widgets::choice::drop_down;
 use crate::device::DeviceChoice;
+use crate::engine::models::Installed;
 use crate::settings::ThemeChoice;
 use crate::words;
 
@@ -55,14 +56,13 @@ fn form_ui(ui: &mut Ui, state: &State, commands: &mut Commands) {
     }
     ui.end_row();
 
-    let mut packs: Vec<(usize, String)> = state
-        .packs
+    let usable: Vec<&Installed> = state.models.usable().collect();
+    let mut packs: Vec<(usize, String)> = usable
         .iter()
         .enumerate()
         .map(|(at, pack)| (at, format!("{} {} ({})", pack.name, pack.version, pack.licence)))
         .collect();
-    let current = state
-        .packs
+    let current = usable
         .iter()
         .position(|pack| pack.name == state.pack() || pack.folder.to_str() == Some(state.pack()))
         .unwrap_or_else(|| {
@@ -70,11 +70,17 @@ fn form_ui(ui: &mut Ui, state: &State, commands: &mut Commands) {
             usize::MAX
         });
     let label = ui.label("Model");
-    if let Some(at) = drop_down(ui, "Model", current, &packs, 300.0, Some(label.id))
-        && let Some(pack) = state.packs.get(at)
-    {
-        commands.push(Command::UsePack(pack.name.clone()));
-    }
+    ui.horizontal(|ui| {
+        if let Some(at) = drop_down(ui, "Model", current, &packs, 300.0, Some(label.id))
+            && let Some(pack) = usable.get(at)
+        {
+            commands.push(Command::UsePack(pack.name.clone()));
+        }
+        if ui.button("Manage…").accessible_name("Manage models…").clicked() {
+            commands.push(Command::ShowSettings(false));
+            commands.push(Command::ShowModels(true));
+        }
+    });
     ui.end_row();
 
     let themes = [ThemeChoice::System, ThemeChoice::Dark, ThemeChoice::Light];

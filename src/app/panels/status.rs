@@ -138,7 +138,11 @@ fn right_ui(ui: &mut Ui, state: &State) {
         EngineState::Ready(engine) => {
             let manifest = &engine.pack().manifest;
             let device = engine.device();
-            let name = if device.name == "cpu" { "CPU" } else { device.name };
+            let name = match (device.name, device.fallback()) {
+                ("cpu", Some(reason)) => format!("CPU, {reason}"),
+                ("cpu", None) => "CPU".to_owned(),
+                (name, _) => name.to_owned(),
+            };
             let response = quiet(
                 ui,
                 format!("{} model {} · {name}", manifest.name, manifest.version),

@@ -12,6 +12,7 @@ pub(in crate::app) enum PathPurpose {
     MusicFiles,
     Corpus,
     FinishedVideos,
+    Checkpoint,
     Export,
 }
 
@@ -24,6 +25,7 @@ impl PathPurpose {
             Self::MusicFiles => "Add music files",
             Self::Corpus => "Choose the corpus folder",
             Self::FinishedVideos => "Pick finished videos",
+            Self::Checkpoint => "Choose the checkpoint",
             Self::Export => "Export to",
         }
     }

@@ -129,6 +129,12 @@ impl App {
                     self.start_gathering(paths);
                 }
             }
+            PathPurpose::Checkpoint => {
+                if let (Some(form), Some(path)) = (&mut self.state.models.import, paths.first()) {
+                    form.import.path = path.to_string_lossy().into_owned();
+                    form.problem = None;
+                }
+            }
             PathPurpose::Export => {
                 if let (Some(dialog), Some(path)) = (&mut self.state.export, paths.first()) {
                     dialog.path = path.to_string_lossy().into_owned();
@@ -247,7 +253,7 @@ impl App {
 }
 
 /// A typed path: without the quotes and as the address that file managers copy, `~` as the home folder, absolute.
-fn typed_path(text: &str) -> PathBuf {
+pub(super) fn typed_path(text: &str) -> PathBuf {
     let text = text.trim().trim_matches(|c| c == '"' || c == '\'');
     if let Some(path) = media::path_of_address(text) {
         return path;

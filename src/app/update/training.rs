@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::app::App;
 use crate::app::command::Command;
+use crate::app::notes::NoteKind;
 use crate::app::session::{Ending, EngineState, PathPurpose};
 
 impl App {
@@ -46,7 +47,10 @@ impl App {
                 if self.state.settings.pack != name || self.state.choices.pack.is_some() =>
             {
                 self.state.choices.pack = None;
-                let before = std::mem::replace(&mut self.state.settings.pack, name);
+                let before = std::mem::replace(&mut self.state.settings.pack, name.clone());
+                let back = (format!("Back to {before}"), Command::RollBack);
+                let text = format!("Using the model {name}");
+                self.state.notes.add(NoteKind::Info, text, Some(back));
                 self.state.window.previous_pack = Some(before);
                 self.reopen_engine();
             }
@@ -84,7 +88,7 @@ impl App {
     }
 
     /// After another device or pack was chosen. Until the new engine is there, nothing is asked of the old one.
-    pub(super) fn reopen_engine(&mut self) {
+    pub(in crate::app) fn reopen_engine(&mut self) {
         self.state.engine = EngineState::Opening;
         self.start_engine();
     }

@@ -91,6 +91,10 @@ impl App {
                 self.start_cache(CacheWork::Trim);
             }
             Command::ClearCache => self.start_cache(CacheWork::Clear),
+            Command::CopyText(text) => {
+                self.ctx.copy_text(text);
+                state.notes.info("Copied");
+            }
             Command::DismissNote(id) => state.notes.dismiss(id),
             _ => {}
         }

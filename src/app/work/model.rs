@@ -7,12 +7,12 @@ use crossbeam_channel::bounded;
 
 use super::{Outcome, Task};
 use crate::app::App;
-use crate::app::session::{Ending, PackLine};
+use crate::app::session::Ending;
 use crate::app::state::Until;
+use crate::engine::Engine;
 use crate::engine::corpus::{check_corpus, gather_corpus};
 use crate::engine::fine_tune::{FineTuneRequest, discard, fine_tune, unfinished};
-use crate::engine::{Engine, EngineOptions};
-use crate::networks::weights::Pack;
+use crate::engine::models::inventory;
 
 /// Epochs without a better recall after which a run ends that is to keep the best.
 const PATIENCE: usize = 20;
@@ -23,9 +23,9 @@ impl App {
         let request = self.engine_request;
         let options = self.state.engine_options();
         self.start("Open the model", Task::Engine { request }, move |_| {
-            let packs = list_packs(&options);
+            let inventory = inventory(&options.folders);
             let engine = Engine::open(options)?;
-            Ok(Outcome::Engine(Arc::new(engine), packs))
+            Ok(Outcome::Engine(Arc::new(engine), inventory))
         });
     }
 
@@ -105,25 +105,6 @@ impl App {
         training.problem = None;
         training.pack = Some(name);
     }
-}
-
-fn list_packs(options: &EngineOptions) -> Vec<PackLine> {
-    let roots = Engine::pack_roots(&options.folders);
-    let readable = Pack::list(&roots).into_iter().filter_map(|pack| match pack {
-        Ok(pack) => Some(pack),
-        Err(error) => {
-            tracing::warn!("a pack cannot be read: {error}");
-            None
-        }
-    });
-    readable
-        .map(|pack| PackLine {
-            name: pack.manifest.name,
-            version: pack.manifest.version,
-            licence: pack.manifest.licence,
-            folder: pack.folder,
-        })
-        .collect()
 }
 
 /// `name`, or with a number behind it where a folder of that name is there already.

@@ -40,13 +40,13 @@ pub(in crate::cli) enum ModelsCommand {
     },
     /// Fetch an official checkpoint, check it and import it; again to go on or to repair
     Download {
-        /// A name of `models list --available`
+        /// A name of `models list --available`, or a downloaded pack that is damaged
         #[arg(value_name = "NAME")]
         name: String,
     },
-    /// Remove a pack of your own
+    /// Remove a pack of your own, or what came of an interrupted download
     Remove {
-        /// The pack's name
+        /// The pack's name, or a name of `models list --available`
         #[arg(value_name = "NAME")]
         name: String,
     },
@@ -56,7 +56,7 @@ pub(in crate::cli) enum ModelsCommand {
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct ModelsRunArgs {
-    /// slowfast, vggish, spleeter or mrcmv
+    /// slowfast, vggish, spleeter, mrcmv, cmmr or cbvmr
     pub(in crate::cli) network: Network,
     /// A pack's file or an official checkpoint
     #[arg(long, value_name = "FILE")]

@@ -53,6 +53,20 @@ pub(super) fn fetch(source: &Source, file: &Path, patience: Duration, monitor: &
     Ok(())
 }
 
+/// Bytes of an interrupted download that the next one can go on from.
+pub(super) fn came_bytes(file: &Path) -> u64 {
+    if !with_ending(file, ".part.tag").exists() {
+        return 0;
+    }
+    fs::metadata(with_ending(file, ".part")).map_or(0, |metadata| metadata.len())
+}
+
+/// Throws away what came of an interrupted download.
+pub(super) fn discard(file: &Path) {
+    forget(&with_ending(file, ".part"));
+    forget(&with_ending(file, ".part.tag"));
+}
+
 fn with_ending(file: &Path, ending: &str) -> PathBuf {
     let mut name = file.as_os_str().to_owned();
     name.push(ending);

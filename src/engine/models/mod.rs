@@ -5,16 +5,19 @@
 
 mod fetch;
 mod import;
+mod inventory;
 mod remove;
+mod repair;
 mod sources;
 
 use std::time::Duration;
 
 pub use import::{ImportRequest, import};
+pub use inventory::{Available, Installed, Inventory, NetworkLine, available, installed, inventory};
 pub use remove::remove;
+pub use repair::{repair, source_of};
 pub use sources::{Source, find_source, sources};
 
-use crate::engine::Engine;
 use crate::error::{ErrorKind, Result};
 use crate::jobs::Monitor;
 use crate::networks::weights::Pack;
@@ -23,25 +26,25 @@ use crate::settings::Folders;
 /// How long a server may send nothing.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Fetches `source`, checks it, and imports it over the pack in use, as the pack `<pack>+<source>`. A download that broke
+/// Fetches `source`, checks it, and imports it over the pack `base`, as the pack `<base>+<source>`. A download that broke
 /// off goes on where it stopped; on a pack that is damaged it is the repair.
 ///
 /// # Errors
 /// When the server cannot be reached, stops sending or sends another file than was published; as [`import`]; disk full;
 /// cancelled, which keeps what came so far.
-pub fn download(engine: &Engine, source: &Source, monitor: &Monitor) -> Result<Pack> {
-    let folder = engine.options().folders.downloads();
+pub fn download(base: &Pack, folders: &Folders, source: &Source, monitor: &Monitor) -> Result<Pack> {
+    let folder = folders.downloads();
     Folders::ensure(&folder)?;
     let file = folder.join(source.file_name());
     fetch::fetch(source, &file, PATIENCE, &monitor.part(0.0, 0.9))?;
     let request = ImportRequest {
-        network: source.network,
+        network: Some(source.network),
         file: &file,
-        name: Some(format!("{}+{}", engine.pack().manifest.name, source.name)),
+        name: Some(format!("{}+{}", base.manifest.name, source.name)),
         licence: Some(&source.licence),
         origin: Some(&source.origin),
     };
-    let imported = import(engine, &request, &monitor.part(0.9, 1.0));
+    let imported = import(base, folders, &request, &monitor.part(0.9, 1.0));
     // The pack holds the weights now; a file that is no checkpoint is of no use.
     if imported
         .as_ref()
@@ -51,4 +54,12 @@ pub fn download(engine: &Engine, source: &Source, monitor: &Monitor) -> Result<P
         tracing::warn!(file = %file.display(), %error, "a download could not be removed");
     }
     imported
+}
+
+/// Throws away what came of an interrupted download of `source`. Returns how many bytes that were.
+pub fn discard_download(folders: &Folders, source: &Source) -> u64 {
+    let file = folders.downloads().join(source.file_name());
+    let came_bytes = fetch::came_bytes(&file);
+    fetch::discard(&file);
+    came_bytes
 }

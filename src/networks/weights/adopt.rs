@@ -17,8 +17,9 @@ use serde_json::{Value, json};
 use super::Parameters;
 use super::checkpoint::{Array, Arrays, Checkpoint, Form};
 use crate::error::{Error, ErrorKind, Result};
+use crate::networks::cbvmr;
 
-/// A network that weights can be imported for.
+/// A network that has weights of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Network {
@@ -30,11 +31,24 @@ pub enum Network {
     Spleeter,
     /// The paper's own modules.
     Mrcmv,
+    /// The first baseline.
+    Cmmr,
+    /// The second baseline.
+    Cbvmr,
 }
 
 impl Network {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::SlowFast, Self::Vggish, Self::Spleeter, Self::Mrcmv];
+    pub const ALL: [Self; 6] = [
+        Self::SlowFast,
+        Self::Vggish,
+        Self::Spleeter,
+        Self::Mrcmv,
+        Self::Cmmr,
+        Self::Cbvmr,
+    ];
+    /// Those that a pack of MRCMV consists of, so that one can be put in place of its own.
+    pub const OF_A_PACK: [Self; 4] = [Self::SlowFast, Self::Vggish, Self::Spleeter, Self::Mrcmv];
 }
 
 impl fmt::Display for Network {
@@ -44,6 +58,8 @@ impl fmt::Display for Network {
             Self::Vggish => "vggish",
             Self::Spleeter => "spleeter",
             Self::Mrcmv => "mrcmv",
+            Self::Cmmr => "cmmr",
+            Self::Cbvmr => "cbvmr",
         })
     }
 }
@@ -58,7 +74,9 @@ impl FromStr for Network {
             .ok_or_else(|| {
                 Error::new(
                     ErrorKind::Input,
-                    format!("there is no network {text}; choose slowfast, vggish, spleeter or mrcmv"),
+                    format!(
+                        "there is no network {text}; choose slowfast, vggish, spleeter, mrcmv, cmmr or cbvmr"
+                    ),
                 )
             })
     }
@@ -101,6 +119,29 @@ impl Adopted {
     }
 }
 
+/// The network that `checkpoint` holds, by the names of its parameters.
+pub fn recognise(checkpoint: &Checkpoint) -> Option<Network> {
+    let has = |prefix: &str| checkpoint.arrays.keys().any(|name| name.starts_with(prefix));
+    if ["blocks.0.multipathway", "s1.pathway", "t_conv1"]
+        .into_iter()
+        .any(has)
+    {
+        Some(Network::SlowFast)
+    } else if has("features.0.") {
+        Some(Network::Vggish)
+    } else if ["conv2d/", "conv2d."].into_iter().any(has) {
+        Some(Network::Spleeter)
+    } else if has("video_fc.") && has("query_fc.") {
+        Some(Network::Mrcmv)
+    } else if has("video_hidden.") {
+        Some(Network::Cmmr)
+    } else if has("video_scale.") {
+        Some(Network::Cbvmr)
+    } else {
+        None
+    }
+}
+
 /// Brings `checkpoint` under the names of `network` and reads its config off the shapes.
 ///
 /// # Errors
@@ -119,13 +160,15 @@ pub fn adopt(network: Network, checkpoint: Checkpoint) -> Result<Adopted> {
             (origin, rename(arrays, is_feature))
         }
         Network::Spleeter => spleeter_names(arrays),
-        Network::Mrcmv => ("Undertone", arrays),
+        Network::Mrcmv | Network::Cmmr | Network::Cbvmr => ("Undertone", arrays),
     };
     let config = match network {
         Network::SlowFast => slowfast_config(&named),
         Network::Vggish => vggish_config(&named, form),
         Network::Spleeter => spleeter_config(&named, origin),
         Network::Mrcmv => mrcmv_config(&named),
+        Network::Cmmr => cmmr_config(&named),
+        Network::Cbvmr => cbvmr_config(&named),
     };
     let config = config.ok_or_else(|| {
         Error::pack(format!(
@@ -329,15 +372,54 @@ fn spleeter_config(named: &Arrays, origin: &str) -> Option<Value> {
     }))
 }
 
+/// Slow and fast channels: the slow pathway has 8 for each of the fast one.
+fn pathways(channels: usize) -> (usize, usize) {
+    let fast = channels / 9;
+    (channels - fast, fast)
+}
+
+/// Names of the tags stand in a pack's manifest alone; here they are numbers.
+fn cmmr_config(named: &Arrays) -> Option<Value> {
+    let (slow, fast) = pathways(dimension(named, "video_hidden.weight", 1)?);
+    let tags = dimension(named, "video_tags.weight", 0)?;
+    Some(json!({
+        "slow_dim": slow,
+        "fast_dim": fast,
+        "music_dim": dimension(named, "music_hidden.weight", 1)?,
+        "hidden": dimension(named, "video_hidden.weight", 0)?,
+        "d_e": dimension(named, "video_out.weight", 0)?,
+        "tags": (1..=tags).map(|tag| tag.to_string()).collect::<Vec<String>>(),
+    }))
+}
+
+fn cbvmr_config(named: &Arrays) -> Option<Value> {
+    let widths = |side: &str| -> Vec<usize> {
+        (0..)
+            .map_while(|layer| dimension(named, &format!("{side}.{layer}.weight"), 0))
+            .collect()
+    };
+    let (mut video, mut music) = (widths("video"), widths("music"));
+    let d_e = video.pop()?;
+    music.pop()?;
+    let (slow, fast) = pathways(dimension(named, "video.0.weight", 1)? / cbvmr::STATISTICS);
+    Some(json!({
+        "slow_dim": slow,
+        "fast_dim": fast,
+        "music_dim": dimension(named, "music.0.weight", 1)?,
+        "video_layers": video,
+        "music_layers": music,
+        "d_e": d_e,
+    }))
+}
+
 fn mrcmv_config(named: &Arrays) -> Option<Value> {
     let (d, channels) = (
         dimension(named, "video_fc.weight", 0)?,
         dimension(named, "video_fc.weight", 1)?,
     );
-    // The slow pathway has 8 channels for each of the fast one.
-    let fast = channels / 9;
+    let (slow, fast) = pathways(channels);
     Some(json!({
-        "slow_dim": channels - fast,
+        "slow_dim": slow,
         "fast_dim": fast,
         "d": d,
         "d_e": dimension(named, "query_fc.weight", 0)?,

@@ -10,7 +10,7 @@ mod pack;
 mod parameters;
 mod write;
 
-pub use adopt::{Adopted, Network, adopt};
+pub use adopt::{Adopted, Network, adopt, recognise};
 pub(crate) use pack::MANIFEST;
 pub use pack::{NetworkEntry, Pack, PackManifest};
 pub use parameters::{Parameters, optional_parameter, parameter};

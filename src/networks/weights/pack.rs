@@ -157,7 +157,15 @@ impl Pack {
 
     /// All packs in the folders directly under `roots`, in order, with the reason for each unreadable one.
     pub fn list(roots: &[PathBuf]) -> Vec<Result<Self>> {
-        let mut packs = Vec::new();
+        Self::folders(roots)
+            .iter()
+            .map(|folder| Self::open(folder))
+            .collect()
+    }
+
+    /// The folders directly under `roots` that hold a manifest, readable or not, in order.
+    pub fn folders(roots: &[PathBuf]) -> Vec<PathBuf> {
+        let mut all = Vec::new();
         for root in roots {
             // A root that is not there holds no packs.
             let Ok(entries) = std::fs::read_dir(root) else {
@@ -169,9 +177,24 @@ impl Pack {
                 .filter(|folder| folder.join(MANIFEST).exists())
                 .collect();
             folders.sort();
-            packs.extend(folders.iter().map(|folder| Self::open(folder)));
+            all.extend(folders);
         }
-        packs
+        all
+    }
+
+    /// Size of each file in bytes, without reading them.
+    ///
+    /// # Errors
+    /// Naming the first file that is missing.
+    pub fn sizes(&self) -> Result<BTreeMap<String, u64>> {
+        let files = self.manifest.networks.values().map(|entry| &entry.file);
+        files
+            .map(|file| {
+                let path = self.folder.join(file);
+                let metadata = std::fs::metadata(&path).map_err(|source| self.unreadable(&path, source))?;
+                Ok((file.clone(), metadata.len()))
+            })
+            .collect()
     }
 
     /// Checks every file's presence and sha256.
@@ -179,6 +202,14 @@ impl Pack {
     /// # Errors
     /// Naming the first file that is missing or differs.
     pub fn verify(&self) -> Result<()> {
+        self.verify_watched(&mut |_| Ok(()))
+    }
+
+    /// As [`Pack::verify`]; `on_progress` hears the bytes of the current file read so far and may stop it.
+    ///
+    /// # Errors
+    /// As [`Pack::verify`], or as `on_progress`.
+    pub fn verify_watched(&self, on_progress: &mut dyn FnMut(u64) -> Result<()>) -> Result<()> {
         let mut checked = BTreeMap::new();
         for entry in self.manifest.networks.values() {
             let path = self.folder.join(&entry.file);
@@ -186,7 +217,7 @@ impl Pack {
                 String::clone(sha256)
             } else {
                 let file = File::open(&path).map_err(|source| self.unreadable(&path, source))?;
-                sha256_of_file(&path, file, &mut |_| Ok(()))?
+                sha256_of_file(&path, file, on_progress)?
             };
             if sha256 != entry.sha256 {
                 return Err(self.differs(&path));

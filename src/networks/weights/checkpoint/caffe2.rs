@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 
 use super::pickle::{Object, Pickle, Value};
-use super::{Array, Arrays, Element, Problem};
+use super::{Array, Arrays, Budget, Element, Problem};
 
 /// Reads the dictionary; entries that are no arrays are passed over.
 pub(super) fn read(bytes: &[u8]) -> Result<Arrays, Problem> {
@@ -15,7 +15,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Arrays, Problem> {
         .pairs(root)
         .ok_or_else(|| "holds no dictionary of weights".to_owned())?;
     let mut found = Arrays::new();
-    let mut budget = bytes.len();
+    let mut budget = Budget::of_file(bytes.len());
     for &(name, value) in pairs {
         let (Some(name), Some(Object::Call { function, state, .. })) = (name.text(), pickle.object(value))
         else {
@@ -25,9 +25,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Arrays, Problem> {
             continue;
         }
         let array = array(&pickle, *state).map_err(|problem| format!("{problem} ({name})"))?;
-        budget = budget
-            .checked_sub(array.values.len())
-            .ok_or_else(|| "holds more weights than the file has room for".to_owned())?;
+        budget.spend(&array)?;
         found.insert(name.to_owned(), array);
     }
     Ok(found)

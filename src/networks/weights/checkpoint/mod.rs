@@ -47,6 +47,29 @@ pub struct Checkpoint {
 /// Files beyond this are not checkpoints of the networks here (the largest, VGGish, is 288 MB).
 const MAX_BYTES: u64 = 4 << 30;
 
+/// What the arrays of one file may take in memory: each weight once, at twice its width where it was of half precision.
+/// Arrays may share their bytes in the file, but not so often that a small file becomes a large one.
+struct Budget {
+    bytes: usize,
+}
+
+impl Budget {
+    fn of_file(bytes: usize) -> Self {
+        Self {
+            bytes: bytes.saturating_mul(2),
+        }
+    }
+
+    fn spend(&mut self, array: &Array) -> Result<(), Problem> {
+        let bytes = array.values.len().saturating_mul(size_of::<f32>());
+        self.bytes = self
+            .bytes
+            .checked_sub(bytes)
+            .ok_or_else(|| "holds more weights than the file has room for".to_owned())?;
+        Ok(())
+    }
+}
+
 /// Why a checkpoint cannot be read, to be put behind its file's name.
 type Problem = String;
 
@@ -144,5 +167,7 @@ fn read_safetensors(bytes: &[u8]) -> Result<Arrays, Problem> {
         .collect()
 }
 
+#[cfg(test)]
+mod hostile;
 #[cfg(test)]
 mod tests;

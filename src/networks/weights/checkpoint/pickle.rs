@@ -34,8 +34,9 @@ const ALLOWED: [&str; 23] = [
     "builtins set",
 ];
 
-/// Objects of one pickle; official checkpoints hold tens of thousands.
-const MAX_OBJECTS: usize = 2_000_000;
+/// Objects of one pickle; official checkpoints hold tens of thousands. An object can be a byte of the file and a hundred
+/// here.
+const MAX_OBJECTS: usize = 250_000;
 
 /// A value. Bytes and text borrow from the file; containers are indices into the arena.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -30,9 +30,18 @@ pub(super) fn read(index: &[u8], shard: Shards<'_>) -> Result<Arrays, Problem> {
     let (shards, entries) = entries(index)?;
     let mut found = Arrays::new();
     for at in 0..shards {
-        let mine: Vec<&Entry> = entries.iter().filter(|entry| entry.shard == at).collect();
+        let mut mine: Vec<&Entry> = entries.iter().filter(|entry| entry.shard == at).collect();
         if mine.is_empty() {
             continue;
+        }
+        mine.sort_by_key(|entry| entry.offset);
+        for (before, after) in mine.iter().zip(&mine[1..]) {
+            if before.offset.saturating_add(before.size) > after.offset {
+                return Err(format!(
+                    "places the weights {} and {} in the same bytes",
+                    before.name, after.name
+                ));
+            }
         }
         let data = shard(at, shards)?;
         for entry in mine {

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::io::{Cursor, Read};
 
 use super::pickle::{Object, Pickle, Value};
-use super::{Array, Arrays, Element, Problem};
+use super::{Array, Arrays, Budget, Element, Problem};
 
 /// The first pickle of a legacy file: the number 0x1950a86a20f9469cfc6c.
 const LEGACY_MAGIC: &[u8] = b"\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.";
@@ -34,18 +34,20 @@ pub(super) fn read_zip(bytes: &[u8]) -> Result<Arrays, Problem> {
         .find_map(|name| name.strip_suffix("data.pkl"))
         .ok_or_else(|| "is a zip archive without a PyTorch pickle".to_owned())?
         .to_owned();
-    if let Ok(order) = entry(&mut archive, bytes, &format!("{root}byteorder"))
+    // Entries of a hostile archive may all be the same bytes; together they are no more than the file.
+    let mut room = bytes.len() as u64;
+    if let Ok(order) = entry(&mut archive, &mut room, &format!("{root}byteorder"))
         && order.starts_with(b"big")
     {
         return Err("was written on a big-endian computer; save it again with byteorder little".to_owned());
     }
-    let program = entry(&mut archive, bytes, &format!("{root}data.pkl"))?;
+    let program = entry(&mut archive, &mut room, &format!("{root}data.pkl"))?;
     let pickle = Pickle::read(&program)?;
     let mut storages = HashMap::new();
     for key in storage_elements(&pickle)?.into_keys() {
         let name = format!("{root}data/{key}");
         if let std::collections::hash_map::Entry::Vacant(vacant) = storages.entry(key) {
-            vacant.insert(entry(&mut archive, bytes, &name)?);
+            vacant.insert(entry(&mut archive, &mut room, &name)?);
         }
     }
     let storages = storages
@@ -55,17 +57,24 @@ pub(super) fn read_zip(bytes: &[u8]) -> Result<Arrays, Problem> {
     collect(&pickle, &storages, bytes.len())
 }
 
-/// One entry, which PyTorch always stores uncompressed; so none can be larger than the file.
-fn entry(archive: &mut zip::ZipArchive<Cursor<&[u8]>>, bytes: &[u8], name: &str) -> Result<Vec<u8>, Problem> {
+/// One entry, which PyTorch always stores uncompressed; so all of them have `room` in the file.
+fn entry(
+    archive: &mut zip::ZipArchive<Cursor<&[u8]>>,
+    room: &mut u64,
+    name: &str,
+) -> Result<Vec<u8>, Problem> {
     let file = archive
         .by_name(name)
         .map_err(|_| format!("lacks its part {name}, or holds it compressed"))?;
     let size = file.size();
-    if file.compression() != zip::CompressionMethod::Stored || size > bytes.len() as u64 {
+    if file.compression() != zip::CompressionMethod::Stored {
         return Err(format!(
             "holds its part {name} compressed, which PyTorch never does"
         ));
     }
+    *room = room
+        .checked_sub(size)
+        .ok_or_else(|| format!("says that its part {name} is larger than the file has room for"))?;
     let mut content = Vec::new();
     file.take(size)
         .read_to_end(&mut content)
@@ -155,16 +164,13 @@ fn collect(
         .pairs(root)
         .ok_or_else(|| "holds no dictionary of weights".to_owned())?;
     let mut found = Arrays::new();
-    // Tensors may share a storage, but not so often that a small file becomes a large one.
-    let mut budget = file_size;
+    let mut budget = Budget::of_file(file_size);
     for &(name, value) in pairs {
         let Some(name) = name.text() else { continue };
         if let Some(array) =
             tensor(pickle, value, storages).map_err(|problem| format!("{problem} ({name})"))?
         {
-            budget = budget
-                .checked_sub(array.values.len())
-                .ok_or_else(|| "holds more weights than the file has room for".to_owned())?;
+            budget.spend(&array)?;
             if found.insert(name.to_owned(), array).is_some() {
                 return Err(format!("names the weight {name} twice"));
             }
