@@ -148,7 +148,7 @@ fn no_file_takes_more_memory_than_it_has_room_for() {
     ] {
         let bytes = std::fs::read(golden.join(name)).expect("a fixture");
         for at in 0..bytes.len() {
-            for width in [1, 2, 4, 8] {
+            for width in [2, 8] {
                 let mut harmed = bytes.clone();
                 let end = (at + width).min(harmed.len());
                 harmed[at..end].fill(0x7f);

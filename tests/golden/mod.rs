@@ -34,7 +34,10 @@ pub(crate) fn device_is_there(test: &str) -> bool {
     match &*SELECTED {
         Ok(_) => true,
         Err(reason) => {
-            println!("skipped: {test}, because {reason}");
+            println!(
+                "skipped: {}, because {reason}",
+                test.trim_end_matches("::{{closure}}")
+            );
             false
         }
     }

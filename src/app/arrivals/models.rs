@@ -15,7 +15,7 @@ impl App {
         models.verifying = None;
         let damaged = verdicts.iter().filter(|(_, problem)| problem.is_some()).count();
         models.verified = verdicts.into_iter().collect();
-        if damaged > 0 {
+        if damaged > 0 && !models.shown {
             let text = format!("{} damaged", crate::words::count(damaged, "model"));
             let action = ("Show".to_owned(), Command::ShowModels(true));
             self.state.notes.add(NoteKind::Error, text, Some(action));
@@ -35,11 +35,11 @@ impl App {
         models.verified.remove(&pack.folder);
         let name = &pack.manifest.name;
         let is_in_use = self.state.pack() == name;
-        let action = ("Use it".to_owned(), Command::UsePack(name.clone()));
         let text = format!("The model {name} is installed");
-        self.state
-            .notes
-            .add(NoteKind::Good, text, Some(action).filter(|_| !is_in_use));
+        let action = ("Use it".to_owned(), Command::UsePack(name.clone()));
+        // The list of models has a button of its own, and a note under a dialog cannot be clicked.
+        let action = Some(action).filter(|_| !is_in_use && !self.state.models.shown);
+        self.state.notes.add(NoteKind::Good, text, action);
         if is_in_use {
             self.reopen_engine();
         } else {

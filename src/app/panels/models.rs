@@ -88,20 +88,22 @@ fn head_ui(ui: &mut Ui, state: &State, commands: &mut Commands) {
             {
                 commands.push(import);
             }
-            match running(state, state.models.verifying) {
-                Some(job) => {
-                    if ui.button("Cancel").clicked() {
-                        commands.push(Command::CancelJob(job.id));
-                    }
-                    status::progress_bar(ui, job, 100.0);
-                    ui.label(theme::small_text(status::job_words(job)).color(theme::tokens(ui).muted));
+            if let Some(job) = running(state, state.models.verifying) {
+                if ui.button("Cancel").clicked() {
+                    commands.push(Command::CancelJob(job.id));
                 }
-                None => {
-                    let hint = "Reads every file through and compares it with its sha256";
-                    if ui.button("Verify all").on_hover_text(hint).clicked() {
-                        commands.push(Command::VerifyModels);
-                    }
+                status::progress_bar(ui, job, 100.0);
+                ui.label(theme::small_text(status::job_words(job)).color(theme::tokens(ui).muted));
+            } else {
+                let hint = "Reads every file through and compares it with its sha256";
+                if ui.button("Verify all").on_hover_text(hint).clicked() {
+                    commands.push(Command::VerifyModels);
                 }
+            }
+            if let Some(before) = &state.window.previous_pack
+                && ui.button(format!("Back to {before}")).clicked()
+            {
+                commands.push(Command::RollBack);
             }
         });
     });

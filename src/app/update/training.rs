@@ -48,9 +48,12 @@ impl App {
             {
                 self.state.choices.pack = None;
                 let before = std::mem::replace(&mut self.state.settings.pack, name.clone());
-                let back = (format!("Back to {before}"), Command::RollBack);
-                let text = format!("Using the model {name}");
-                self.state.notes.add(NoteKind::Info, text, Some(back));
+                // The list of models has a way back of its own.
+                if !self.state.models.shown {
+                    let back = (format!("Back to {before}"), Command::RollBack);
+                    let text = format!("Using the model {name}");
+                    self.state.notes.add(NoteKind::Info, text, Some(back));
+                }
                 self.state.window.previous_pack = Some(before);
                 self.reopen_engine();
             }

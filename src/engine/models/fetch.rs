@@ -259,12 +259,15 @@ fn reason(problem: &ureq::Error) -> String {
     match problem {
         ureq::Error::HostNotFound => "the server was not found".to_owned(),
         ureq::Error::Timeout(_) | ureq::Error::BodyStalled => "the server sends nothing more".to_owned(),
-        ureq::Error::Io(error) if error.kind() == IoKind::UnexpectedEof => {
-            "the connection was closed before the file ended".to_owned()
-        }
-        ureq::Error::Io(error) if matches!(error.kind(), IoKind::TimedOut | IoKind::WouldBlock) => {
-            "the server sends nothing more".to_owned()
-        }
+        ureq::Error::Io(error) => match error.kind() {
+            IoKind::UnexpectedEof
+            | IoKind::ConnectionReset
+            | IoKind::ConnectionAborted
+            | IoKind::BrokenPipe => "the connection was closed before the file ended".to_owned(),
+            IoKind::ConnectionRefused => "the server takes no connections".to_owned(),
+            IoKind::TimedOut | IoKind::WouldBlock => "the server sends nothing more".to_owned(),
+            _ => error.to_string().replace('\n', " "),
+        },
         other => other.to_string().replace('\n', " "),
     }
 }

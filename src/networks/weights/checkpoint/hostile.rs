@@ -5,6 +5,7 @@
 //! each tries (CONTRIBUTING.md has the last long run); what fails is kept under `proptest-regressions`.
 
 use std::collections::HashMap;
+use std::sync::LazyLock;
 
 use candle_core::{Device, Tensor};
 use proptest::prelude::*;
@@ -20,7 +21,7 @@ fn cases() -> ProptestConfig {
 }
 
 /// One file of each form that stands alone, as its reference or this program writes it.
-fn corpus() -> Vec<Vec<u8>> {
+static CORPUS: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
     let mut files: Vec<Vec<u8>> = GOLDEN
         .into_iter()
         .map(|name| std::fs::read(golden(name)).expect("a fixture"))
@@ -35,7 +36,7 @@ fn corpus() -> Vec<Vec<u8>> {
         ("model.index", &index),
     ]));
     files
-}
+});
 
 /// What is done to a file.
 #[derive(Debug, Clone)]
@@ -107,31 +108,31 @@ proptest! {
 
     #[test]
     fn a_harmed_torch_zip_is_answered(harms in harms()) {
-        let bytes = harmed(corpus().swap_remove(0), &harms);
+        let bytes = harmed(CORPUS[0].clone(), &harms);
         prop_assert!(has_room(&torch::read_zip(&bytes), bytes.len()));
     }
 
     #[test]
     fn a_harmed_legacy_torch_file_is_answered(harms in harms()) {
-        let bytes = harmed(corpus().swap_remove(1), &harms);
+        let bytes = harmed(CORPUS[1].clone(), &harms);
         prop_assert!(has_room(&torch::read_legacy(&bytes), bytes.len()));
     }
 
     #[test]
     fn a_harmed_caffe2_pickle_is_answered(which in 2..4_usize, harms in harms()) {
-        let bytes = harmed(corpus().swap_remove(which), &harms);
+        let bytes = harmed(CORPUS[which].clone(), &harms);
         prop_assert!(has_room(&caffe2::read(&bytes), bytes.len()));
     }
 
     #[test]
     fn a_harmed_safetensors_file_is_answered(harms in harms()) {
-        let bytes = harmed(corpus().swap_remove(4), &harms);
+        let bytes = harmed(CORPUS[4].clone(), &harms);
         prop_assert!(has_room(&read_safetensors(&bytes), bytes.len()));
     }
 
     #[test]
     fn a_harmed_archive_is_answered(harms in harms()) {
-        let bytes = harmed(corpus().swap_remove(5), &harms);
+        let bytes = harmed(CORPUS[5].clone(), &harms);
         // gzip may make it larger, up to the limit of its reader.
         prop_assert!(has_room(&archive::read(&bytes), (bytes.len() + 4096) * 16));
     }
@@ -155,7 +156,7 @@ proptest! {
     /// Whatever form its first bytes promise.
     #[test]
     fn a_harmed_file_is_answered_with_a_sentence(which in 0..6_usize, harms in harms()) {
-        let bytes = harmed(corpus().swap_remove(which), &harms);
+        let bytes = harmed(CORPUS[which].clone(), &harms);
         if let Err(problem) = parse(&bytes, &no_shards) {
             prop_assert!(!problem.is_empty() && problem.len() < 2000);
         }
