@@ -16,7 +16,7 @@ use undertone::settings::Folders;
 mod training;
 
 /// Long enough for the slowest machine; a working program never waits so long.
-const PATIENCE: Duration = Duration::from_mins(4);
+const PATIENCE: Duration = Duration::from_mins(10);
 
 type Window = Harness<'static, App>;
 
