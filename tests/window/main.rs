@@ -17,7 +17,7 @@ mod models;
 mod training;
 
 /// Long enough for the slowest machine; a working program never waits so long.
-const PATIENCE: Duration = Duration::from_mins(4);
+const PATIENCE: Duration = Duration::from_mins(10);
 
 type Window = Harness<'static, App>;
 
