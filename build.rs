@@ -1,12 +1,14 @@
 //! Tells the program which revision it was built from; every run of training keeps it beside its curves.
+//!
+//! It is asked for whenever the sources change, and not after a commit alone: what was built before the commit says, truly,
+//! that it came from changes to the one before, and nobody waits for a build that changes nothing else.
 
-use std::path::Path;
 use std::process::Command;
 
 fn main() {
-    println!("cargo::rerun-if-changed=build.rs");
-    println!("cargo::rerun-if-changed=Cargo.toml");
-    println!("cargo::rerun-if-changed=src");
+    for sources in ["build.rs", "Cargo.toml", "Cargo.lock", "src"] {
+        println!("cargo::rerun-if-changed={sources}");
+    }
     println!(
         "cargo::rustc-env=UNDERTONE_REVISION={}",
         revision().unwrap_or_default()
@@ -18,11 +20,6 @@ fn main() {
 fn revision() -> Option<String> {
     if !git(&["rev-parse", "--show-prefix"])?.is_empty() {
         return None;
-    }
-    // A commit changes this file, whatever branch it is on.
-    let log = git(&["rev-parse", "--git-path", "logs/HEAD"])?;
-    if Path::new(&log).exists() {
-        println!("cargo::rerun-if-changed={log}");
     }
     let commit = git(&["rev-parse", "HEAD"])?;
     let changes = git(&["status", "--porcelain", "--untracked-files=no"])?;

@@ -21,7 +21,8 @@ use crate::signal::landmarks::Recording;
 
 /// Tracks that are compared with a stem, the nearest by embedding.
 const COMPARED: usize = 16;
-/// Pairs of peaks that must agree. Of other tracks a handful agree by chance: measured, at most 9 of 32 s.
+/// Pairs of peaks that must agree. Measured on 15 mixes of 36 s, game music 12 LU under acted speech, coded as AAC and
+/// separated by the compact pack: 47 to 767 agree with the track itself, at most 5 with another.
 const VOTES: usize = 20;
 /// Recordings kept in memory, some MB each.
 const KEPT: usize = 64;

@@ -45,6 +45,9 @@ pub(super) fn training_ui(ui: &mut Ui, state: &State, commands: &mut Commands) {
                     if !run {
                         form_ui(ui, state, commands);
                     }
+                    if let Some(report) = &training.report {
+                        report_ui(ui, report);
+                    }
                     understood_ui(ui, state);
                     if let Some(problem) = &training.problem {
                         ui.label(RichText::new(problem).color(tokens.error));
@@ -56,9 +59,6 @@ pub(super) fn training_ui(ui: &mut Ui, state: &State, commands: &mut Commands) {
                     if training.job.is_some() {
                         run_ui(ui, state, commands);
                         return;
-                    }
-                    if let Some(report) = &training.report {
-                        report_ui(ui, report);
                     }
                     paused_ui(ui, state, commands);
                     if run {
@@ -83,6 +83,9 @@ fn summary(state: &State) -> String {
     match &state.training.corpus {
         None if state.window.corpus.trim().is_empty() => {
             "Pick videos you have finished, or choose the folder of a corpus.".to_owned()
+        }
+        None if state.training.job.is_some() || !state.training.curve.is_empty() => {
+            format!("From {}", state.window.corpus.trim())
         }
         None => "The corpus is looked over when training starts.".to_owned(),
         Some(corpus) => {

@@ -302,12 +302,11 @@ impl<'a> Clips<'a> {
             },
         )?;
         let pairs: Option<Tensor> = pairs;
-        Ok(Landmarks {
-            pairs: pairs
-                .map(|pairs| pairs.to_vec1())
-                .transpose()?
-                .unwrap_or_default(),
-        })
+        let pairs = match pairs {
+            Some(pairs) => pairs.to_vec1()?,
+            None => Vec::new(),
+        };
+        Ok(Landmarks { pairs })
     }
 
     pub(super) fn engine(&self) -> &'a Engine {

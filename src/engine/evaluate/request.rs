@@ -48,6 +48,7 @@ pub enum Ask {
 
 impl Ask {
     /// Nothing is left out.
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
     fn is_both(&self) -> bool {
         *self == Self::Both
     }

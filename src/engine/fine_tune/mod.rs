@@ -74,12 +74,20 @@ pub fn fine_tune(
         about: about(engine, request, &corpus, &system, (pairing, recognised)),
     };
     let report = |epoch: &Epoch| epoch_report(epoch, config.epochs, held_out);
+    let rejected: Vec<(String, String)> = corpus.rejected.into_iter().chain(built.rejected).collect();
     let outcome = train(
         run,
         request.resume,
         &mut |epoch| on_news(News::Epoch(report(epoch))),
         &monitor.part(0.6, 1.0),
-    )?;
+    )
+    .map_err(|error| {
+        if used < 2 {
+            with_left_out(error, &rejected)
+        } else {
+            error
+        }
+    })?;
     forget_draws(&run_folder, None);
 
     let base = engine.pack();
@@ -112,8 +120,26 @@ pub fn fine_tune(
         pairing: pairing.to_owned(),
         used,
         recognised,
-        rejected: corpus.rejected.into_iter().chain(built.rejected).collect(),
+        rejected,
     })
+}
+
+/// The error, and why there is so little to learn from.
+fn with_left_out(error: Error, rejected: &[(String, String)]) -> Error {
+    let Some((id, reason)) = rejected.first() else {
+        return error;
+    };
+    if error.is_cancelled() {
+        return error;
+    }
+    let others = match rejected.len() - 1 {
+        0 => String::new(),
+        more => format!(", and {more} more, which corpus check lists"),
+    };
+    Error::new(
+        error.kind(),
+        format!("{error} (left out: {id}, because {reason}{others})"),
+    )
 }
 
 /// Folder of a run inside the pack that it makes.
