@@ -406,29 +406,26 @@ impl Maker<'_> {
                 }
                 None => {}
             }
-            let heard = match clean.bgm {
-                Some(bgm) => {
-                    // Where the voice has a trace of this very music, it is of another part of it.
-                    let start_s = match clean.voice {
-                        Some(_) => bgm.start_s,
-                        None => start_apart(bgm.start_s, bgm.file.duration_s, rng),
-                    };
-                    // The first is the track as it is.
-                    let gain_db = if rendering == 0 {
-                        0.0
-                    } else {
-                        rng.random_range(-LEVEL_DB..LEVEL_DB)
-                    };
-                    let window = Window { start_s, ..bgm };
-                    self.clips.plain(window, gain_db, &self.clips.bgm, monitor)?
-                }
-                None => {
-                    let window = Window {
-                        file: video,
-                        start_s: start_apart(cut.start_s, video.duration_s, rng),
-                    };
-                    self.clips.separated(window, Some(rng.random()), monitor)?.bgm
-                }
+            let heard = if let Some(bgm) = clean.bgm {
+                // Where the voice has a trace of this very music, it is of another part of it.
+                let start_s = match clean.voice {
+                    Some(_) => bgm.start_s,
+                    None => start_apart(bgm.start_s, bgm.file.duration_s, rng),
+                };
+                // The first is the track as it is.
+                let gain_db = if rendering == 0 {
+                    0.0
+                } else {
+                    rng.random_range(-LEVEL_DB..LEVEL_DB)
+                };
+                let window = Window { start_s, ..bgm };
+                self.clips.plain(window, gain_db, &self.clips.bgm, monitor)?
+            } else {
+                let window = Window {
+                    file: video,
+                    start_s: start_apart(cut.start_s, video.duration_s, rng),
+                };
+                self.clips.separated(window, Some(rng.random()), monitor)?.bgm
             };
             cut.bgms.extend(heard);
         }

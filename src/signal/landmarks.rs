@@ -208,7 +208,7 @@ mod tests {
 
     #[test]
     fn silence_has_no_landmarks() {
-        assert!(Landmarks::of(&[0.0; 32_000]).pairs.is_empty());
+        assert!(Landmarks::of(&vec![0.0; 32_000]).pairs.is_empty());
         assert!(Landmarks::of(&[]).pairs.is_empty());
         assert_eq!(Recording::default().find(&Landmarks::of(&tune(1, 2))), None);
     }
