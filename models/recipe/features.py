@@ -143,19 +143,20 @@ class Vggish(nn.Module):
 
 
 def mrcmv_parameters(seed):
-    """Xavier weights of MRCMV. The two embedding layers start alike, so that matching inputs start near each other, and the gate
-    starts open: its ReLU would otherwise shut half of the features at birth."""
+    """Xavier weights of MRCMV that begin by comparing what the two ears hear: the two embedding layers start alike, attention starts
+    shut (`wo` is zero, as residual branches start), the gate open and nearly flat, and the picture quiet."""
     generator = torch.Generator().manual_seed(seed)
     width, steps, wide = MRCMV["d"], MRCMV["steps"], MRCMV["d_e"]
 
     def xavier(rows, columns):
         return (torch.rand(rows, columns, generator=generator) * 2 - 1) * (6.0 / (rows + columns)) ** 0.5
 
-    out = {"video_fc.weight": xavier(width, MRCMV["slow_dim"] + MRCMV["fast_dim"]), "video_fc.bias": torch.zeros(width)}
+    out = {"video_fc.weight": 0.1 * xavier(width, MRCMV["slow_dim"] + MRCMV["fast_dim"]), "video_fc.bias": torch.zeros(width)}
     for module in ("sa_video", "sa_voice", "sa_bgm", "cma_video", "cma_voice"):
-        for matrix in ("wq", "wk", "wv", "wo"):
+        for matrix in ("wq", "wk", "wv"):
             out[f"{module}.{matrix}.weight"] = xavier(width, width)
-    out |= {"gate.weight": xavier(2 * width, 2 * width), "gate.bias": torch.ones(2 * width)}
+        out[f"{module}.wo.weight"] = torch.zeros(width, width)
+    out |= {"gate.weight": 0.1 * xavier(2 * width, 2 * width), "gate.bias": torch.ones(2 * width)}
     embed = xavier(wide, steps * width)
     for name in ("query_fc", "bgm_fc"):
         out |= {f"{name}.weight": embed.clone(), f"{name}.bias": torch.zeros(wide)}

@@ -1,9 +1,10 @@
-"""The one entry of the recipe: python models/recipe/make.py --work DIR [demo|data|separator|vggish|pack|evaluate|all]
+"""The one entry of the recipe: python models/recipe/make.py --work DIR [demo|data|separator|vggish|arena|ears|pack|heads|evaluate|all]
 
 Everything is made from nothing: speech by espeak-ng, flite and festival, music by the recipe's composer through fluidsynth and the
 distribution's soundfonts, pictures by the recipe's renderer. Debian 12 packages it calls:
 espeak-ng flite festival festvox-us-slt-hts festvox-kallpc16k fluidsynth fluid-soundfont-gm timgm6mb-soundfont opl3-soundfont
-musescore-general-soundfont-small ffmpeg. Seeds are fixed. Work files go under --work, results into assets/demo and models/compact.
+musescore-general-soundfont-small ffmpeg. The corpus arena and the heads are made by the program itself, which must be built
+(cargo build --release). Seeds are fixed. Work files go under --work, results into assets/demo and models/compact.
 """
 
 import argparse
@@ -13,7 +14,7 @@ import sys
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 sys.path.insert(0, str(HERE))
-STEPS = ["demo", "data", "separator", "vggish", "pack", "evaluate"]
+STEPS = ["demo", "data", "separator", "vggish", "arena", "ears", "pack", "heads", "evaluate"]
 
 
 def main():
@@ -24,7 +25,9 @@ def main():
     parser.add_argument("--media", type=pathlib.Path, help="real media to evaluate on, never to train on")
     parser.add_argument("--demo", type=pathlib.Path, default=ROOT / "assets" / "demo")
     parser.add_argument("--pack", type=pathlib.Path, default=HERE.parent / "compact")
+    parser.add_argument("--program", type=pathlib.Path, default=ROOT / "target" / "release" / "undertone", help="undertone itself")
     parser.add_argument("--minutes", type=float, default=90.0, help="training time of the separator")
+    parser.add_argument("--ear-minutes", type=float, default=16.0, help="training time of each ear")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
@@ -48,6 +51,15 @@ def run(step, arguments):
     elif step == "vggish":
         import listen
         listen.train(arguments.work, arguments.seed)
+    elif step == "arena":
+        import heads
+        heads.corpus(arguments.program, arguments.work)
+    elif step == "ears":
+        import hear
+        hear.train(arguments.work, arguments.seed, arguments.ear_minutes, arguments.threads)
+    elif step == "heads":
+        import heads
+        heads.train(arguments.program, arguments.work, arguments.pack)
     elif step == "pack":
         import pack
         pack.make(arguments.pack, arguments.work, arguments.seed)

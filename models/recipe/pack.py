@@ -14,7 +14,10 @@ import unet
 TRAINED = ("The separator was trained on speech by espeak-ng, flite and festival over music by the recipe's composer and the Freedoom "
            "compositions (BSD-3-Clause, see models/README.md), played by fluidsynth, with generated game sounds.")
 LISTENED = "VGGish was trained to tell recordings of the same corpus apart, without labels."
-SEEDED = "SlowFast and MRCMV are seeded first weights, not trained on the retrieval task."
+TAUGHT = "The two VGGish were then taught the moods of the generated corpus arena."
+SEEDED = "SlowFast is seeded, not trained."
+FRESH = "MRCMV's heads are first weights that compare what the two ears hear."
+FINISHED = "MRCMV's heads were trained on arena by the program."
 
 
 def clips(video, count, generator):
@@ -45,11 +48,11 @@ def slowfast_parameters(video, seed):
     return {name: tensor for name, tensor in net.state_dict().items() if not name.endswith("num_batches_tracked")}
 
 
-def vggish_parameters(work, seed):
-    """Weights of the auxiliary training if it has run, else seeded ones."""
-    path = work / "vggish.pt"
-    if path.exists():
-        return torch.load(path, weights_only=True)
+def vggish_parameters(work, seed, side=None):
+    """Weights of the ear of a side if it was taught, else of the auxiliary training if it has run, else seeded ones."""
+    for path in ([work / f"ear_{side}.pt"] if side else []) + [work / "vggish.pt"]:
+        if path.exists():
+            return torch.load(path, weights_only=True)
     torch.manual_seed(seed)
     return features.Vggish(**features.VGGISH).state_dict()
 
@@ -73,9 +76,10 @@ def make(target, work, seed):
     demo = target.parent.parent / "assets" / "demo" / "arena_clip.webm"
     half = lambda tensors: {name: tensor.detach().half().contiguous() for name, tensor in tensors.items()}
     files = {
-        "spleeter.safetensors": separator_parameters(work, seed),
+        "spleeter.safetensors": half(separator_parameters(work, seed)),
         "slowfast.safetensors": half(slowfast_parameters(demo, seed)),
-        "vggish.safetensors": half(vggish_parameters(work, seed)),
+        "vggish_voice.safetensors": half(vggish_parameters(work, seed, "voice")),
+        "vggish_bgm.safetensors": half(vggish_parameters(work, seed, "bgm")),
         "mrcmv.safetensors": half(features.mrcmv_parameters(seed)),
     }
     digests = {}
@@ -87,11 +91,12 @@ def make(target, work, seed):
         digests[name] = hashlib.sha256((target / name).read_bytes()).hexdigest()
         print(name, sum(tensor.numel() for tensor in tensors.values()), "values", (target / name).stat().st_size, "bytes")
     configs = {"spleeter": ({"width": 0.25, "stems": unet.STEMS}, "spleeter"), "slowfast": (features.SLOWFAST, "slowfast"),
-               "vggish_voice": (features.VGGISH, "vggish"), "vggish_bgm": (features.VGGISH, "vggish"), "mrcmv": (features.MRCMV, "mrcmv")}
+               "vggish_voice": (features.VGGISH, "vggish_voice"), "vggish_bgm": (features.VGGISH, "vggish_bgm"), "mrcmv": (features.MRCMV, "mrcmv")}
     networks = {network: {"config": config, "file": f"{file}.safetensors", "sha256": digests[f"{file}.safetensors"]}
                 for network, (config, file) in configs.items()}
     trained = TRAINED if (work / "separator.pt").exists() else "The separator is seeded, not yet trained."
     heard = LISTENED if (work / "vggish.pt").exists() else "VGGish is seeded, not yet trained."
-    provenance = f"Made from nothing by models/recipe. {trained} {heard} {SEEDED}"
+    taught = f" {TAUGHT}" if (work / "ear_voice.pt").exists() else ""
+    provenance = f"Made from nothing by models/recipe. {trained} {heard}{taught} {SEEDED} {FRESH}"
     manifest = {"name": "compact", "version": "0.1.0", "licence": "CC0-1.0", "provenance": provenance, "networks": networks}
     (target / "pack.json").write_text(json.dumps(manifest, indent=1) + "\n")

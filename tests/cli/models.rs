@@ -134,7 +134,7 @@ fn a_download_becomes_a_pack_is_repaired_and_removed() {
 fn an_imported_feature_network_starts_the_heads_anew() {
     let home = tempfile::tempdir().expect("temporary folder");
     let home = home.path();
-    let weights = shipped("vggish.safetensors");
+    let weights = shipped("vggish_bgm.safetensors");
     let output = run!(home, "models", "import", weights, "--as", "vggish");
     done(&output);
     let warning = text(&output.stderr);

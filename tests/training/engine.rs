@@ -116,10 +116,9 @@ fn a_pack_is_trained_resumed_and_evaluated() -> Result<()> {
     let understood = understood.lock().expect("lock");
     assert_eq!(understood.len(), 4);
     for item in &*understood {
-        assert_eq!(
-            (item.cuts, item.voices, item.picture, item.held_out),
-            (1, 1, true, false)
-        );
+        assert_eq!((item.cuts, item.picture, item.held_out), (1, true, false));
+        // What is called a voice here is a chord, and the separator may take it for music.
+        assert!(item.voices <= item.cuts);
         assert_eq!((item.voice_from, item.music_from), (Source::Clean, Source::Clean));
     }
     assert_eq!(

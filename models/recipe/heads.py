@@ -1,0 +1,38 @@
+"""What the program itself does for the pack: it makes the corpus arena, and trains MRCMV's heads on it.
+
+The trained heads go into the pack in half precision, with their checksum; everything else of the pack stays as it is.
+"""
+
+import hashlib
+import json
+import subprocess
+
+from safetensors.torch import load_file, save_file
+
+import pack as packs
+
+# A few epochs of the contrastive objective: there are more weights than 265 videos can bind.
+TRAINING = ("--scope heads --start pack --objective contrastive --optimizer adamw --rate 2e-4 --weight-decay 0.1 --schedule cosine "
+            "--norm unit --lambda 0 --cuts 1 --renderings 2 --batch 64 --epochs 20").split()
+
+
+def corpus(program, work):
+    subprocess.run([program, "corpus", "generate", "--out", work / "arena"], check=True)
+
+
+def train(program, work, pack):
+    out = work / "heads"
+    subprocess.run([program, "train", "--corpus", work / "arena", "--pack", pack, "--out", out, *TRAINING, "--resume"], check=True)
+    adopt(json.loads((out / "pack.json").read_text())["networks"]["mrcmv"], out, pack)
+
+
+def adopt(entry, trained, pack):
+    """Puts the network `entry` of the pack `trained` into `pack`."""
+    path = pack / "mrcmv.safetensors"
+    save_file({name: tensor.half() for name, tensor in load_file(trained / entry["file"]).items()}, path)
+    path.chmod(0o644)
+    manifest = json.loads((pack / "pack.json").read_text())
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    manifest["networks"]["mrcmv"] = {"config": entry["config"], "file": path.name, "sha256": digest}
+    manifest["provenance"] = manifest["provenance"].replace(packs.FRESH, packs.FINISHED)
+    (pack / "pack.json").write_text(json.dumps(manifest, indent=1) + "\n")

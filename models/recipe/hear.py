@@ -1,0 +1,197 @@
+"""Teaches the two VGGish what a mood sounds like: one ear for voices, one for music, on corpora of *arena*.
+
+Each patch of 0.96 s should tell the valence and the arousal that the item's card says for its moment, by a linear layer on VGGish's 128
+outputs and again after one layer of self-attention over the clip's patches, by which a patch is heard against the speaker's or the
+track's own habit; music should also tell its scene. Gain, equaliser, noise and a trace of other music under the voice (as separation
+leaves it) are drawn afresh for every clip. Only the splits train and val are read, val only to report. The layers on top are dropped.
+"""
+
+import json
+import time
+
+import numpy as np
+import soundfile
+import torch
+from scipy.signal import resample_poly
+from torch import nn
+
+import features
+import listen
+
+CLIP_S, STEP_S, GLIDE_S, PATCH_S, HOP_S = 32.0, 8.0, 2.0, 0.96, 0.01
+SIDES = ("voice", "bgm")
+SCENES = ("battle", "chase", "journey", "riddle", "ceremony", "market", "cavern", "arcade")
+PATCHES = 10
+SCENE_WEIGHT = 0.15
+# Deviations of the ears' outputs: factor on valence and arousal, scenes, everything else.
+MOODS_KEPT, SCENES_KEPT, REST_KEPT = 4.0, 0.3, 0.1
+
+
+def mood(telling, time_s):
+    """(valence, arousal) that a card's telling has at `time_s`, as `Telling::at` of src/arena/story.rs has it."""
+    path, place = telling["path"], (time_s - telling["shift_s"] - telling["before_s"]) / STEP_S
+    point = lambda index: np.array([path[min(max(index, 0), len(path) - 1)][axis] for axis in ("valence", "arousal")])
+    step = int(np.floor(place))
+    part = max(0.0, ((place - step) * STEP_S - (STEP_S - GLIDE_S)) / GLIDE_S)
+    return point(step) + (point(step + 1) - point(step)) * part
+
+
+class Item:
+    """One side of one video: log-mel frames and what they tell."""
+
+    def __init__(self, mel, telling):
+        self.mel, self.scene = mel, SCENES.index(telling["scene"])
+        centres = np.arange(len(mel)) * HOP_S
+        self.moods = np.array([mood(telling, centre) for centre in centres[::10]], np.float32)
+
+    def told(self, starts):
+        middle = ((starts + listen.FRAMES // 2) // 10).clip(0, len(self.moods) - 1)
+        return self.moods[middle]
+
+
+def bank(folders, cache, split):
+    """{side: items} of a split of several corpora; log-mel arrays are made once."""
+    cache.mkdir(parents=True, exist_ok=True)
+    items = {side: [] for side in SIDES}
+    for folder in folders:
+        for entry in json.loads((folder / "corpus.json").read_text())["items"]:
+            if entry["split"] != split:
+                continue
+            card = json.loads((folder / "cards" / f"{entry['id']}.json").read_text())
+            for side in SIDES:
+                kept = cache / f"{folder.name}_{entry['id']}_{side}.npy"
+                if not kept.exists():
+                    samples, rate = soundfile.read(folder / entry[side], dtype="float32", always_2d=True)
+                    np.save(kept, listen.log_mel(resample_poly(samples.mean(1), 16_000, rate).astype(np.float32)).astype(np.float16))
+                items[side].append(Item(np.load(kept), card[side]))
+    return items
+
+
+class Ear(nn.Module):
+    """VGGish with what it is taught by."""
+
+    def __init__(self, state):
+        super().__init__()
+        self.vggish = features.Vggish(**features.VGGISH)
+        self.vggish.load_state_dict(state)
+        self.tell, self.scene = nn.Linear(128, 2), nn.Linear(128, len(SCENES))
+        self.attend = nn.MultiheadAttention(128, 8, bias=False, batch_first=True)
+        self.tell_in_context = nn.Sequential(nn.Linear(128, 128), nn.ReLU(), nn.Linear(128, 2))
+
+    def forward(self, patches):
+        """[B, P, 96, 64] to moods [B, P, 2] without and with context, and scenes [B, 8]."""
+        rows = self.vggish(patches.flatten(0, 1)[:, None]).unflatten(0, patches.shape[:2])
+        seen = rows + self.attend(rows, rows, rows, need_weights=False)[0]
+        return self.tell(rows), self.tell_in_context(seen), self.scene(rows.mean(1))
+
+
+def starts_of(mel, rng):
+    """Frames at which a clip's patches start: spread over 32 s from a random place."""
+    clip = int(CLIP_S / HOP_S)
+    first = rng.integers(0, max(1, len(mel) - clip))
+    last = min(len(mel), first + clip) - listen.FRAMES
+    return np.sort(rng.integers(first, max(first + 1, last), PATCHES))
+
+
+def heard(item, starts, rng, traces=()):
+    """Patches [P, 96, 64] as they might be heard: another level, microphone and noise, a trace of music."""
+    linear = lambda mel: np.exp(mel.astype(np.float32)) - listen.OFFSET
+    cut = lambda mel, at: np.stack([mel[start: start + listen.FRAMES] for start in at])
+    sound = linear(cut(item.mel, starts))
+    level = np.sqrt((sound ** 2).mean())
+    if traces and rng.random() < 0.7:
+        other = traces[rng.integers(len(traces))].mel
+        music = linear(cut(other, (starts + rng.integers(len(other))) % (len(other) - listen.FRAMES)))
+        sound = sound + music * level / (np.sqrt((music ** 2).mean()) + 1e-6) * 10 ** (rng.uniform(-50, -14) / 20)
+    if rng.random() < 0.5:
+        sound = sound + level * 10 ** (rng.uniform(-70, -30) / 20) * np.abs(rng.normal(1, 0.5, sound.shape))
+    curve = np.interp(np.arange(listen.BANDS), np.linspace(0, listen.BANDS, 5), rng.normal(0, 0.25, 5)) + rng.normal(0, 0.6)
+    return np.log(np.maximum(sound * np.exp(curve), 0) + listen.OFFSET).astype(np.float32)
+
+
+def correlations(ear, items):
+    """Of valence and arousal with what is told, over steps of 8 s: the mean of the patches' answers in context."""
+    answers, truths = [], []
+    ear.eval()
+    with torch.no_grad():
+        for item in items:
+            starts = np.arange(0, min(len(item.mel), int(CLIP_S / HOP_S)) - listen.FRAMES, 43)
+            patches = np.stack([item.mel[start: start + listen.FRAMES] for start in starts]).astype(np.float32)
+            out = ear(torch.from_numpy(patches)[None])[1][0].numpy()
+            step = (starts * HOP_S // STEP_S).astype(int)
+            told = item.told(starts)
+            answers += [out[step == index].mean(0) for index in range(4)]
+            truths += [told[step == index].mean(0) for index in range(4)]
+    ear.train()
+    answers, truths = np.array(answers), np.array(truths)
+    return [float(np.corrcoef(answers[:, axis], truths[:, axis])[0, 1]) for axis in (0, 1)]
+
+
+def teach(side, items, held, state, seed, minutes, batch=24, rate=4e-4):
+    """One ear, in `minutes`: its VGGish."""
+    torch.manual_seed(seed)
+    rng, ear, own = np.random.default_rng([seed, SIDES.index(side)]), Ear(state), items[side]
+    average = torch.optim.swa_utils.AveragedModel(ear, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.995))
+    optimiser = torch.optim.AdamW(ear.parameters(), rate, weight_decay=0.01)
+    traces = items["bgm"] if side == "voice" else ()
+    begin, step, sums = time.monotonic(), 0, np.zeros(3)
+    while (part := (time.monotonic() - begin) / 60 / minutes) < 1:
+        chosen = [own[index] for index in rng.integers(0, len(own), batch)]
+        starts = [starts_of(item.mel, rng) for item in chosen]
+        patches = torch.from_numpy(np.stack([heard(item, at, rng, traces) for item, at in zip(chosen, starts)]))
+        told = torch.from_numpy(np.stack([item.told(at) for item, at in zip(chosen, starts)]))
+        alone, context, scene = ear(patches)
+        parts = [nn.functional.mse_loss(alone, told), nn.functional.mse_loss(context, told)]
+        loss = sum(parts)
+        if side == "bgm":
+            parts.append(nn.functional.cross_entropy(scene, torch.tensor([item.scene for item in chosen])))
+            loss = loss + SCENE_WEIGHT * parts[2]
+        optimiser.param_groups[0]["lr"] = rate * min(1.0, (step + 1) / 50) * (0.5 + 0.5 * np.cos(np.pi * part)) + 1e-6
+        optimiser.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(ear.parameters(), 1.0)
+        optimiser.step()
+        average.update_parameters(ear)
+        sums[: len(parts)] += [float(value.detach()) for value in parts]
+        step += 1
+        if step % 100 == 0:
+            valence, arousal = correlations(average.module, held[side])
+            print(f"{side} step {step} errors {np.round(sums / 100, 3)} held out: valence {valence:.2f}, arousal {arousal:.2f}, "
+                  f"{(time.monotonic() - begin) / 60:.1f} min", flush=True)
+            sums[:] = 0
+    ear = average.module
+    line = "{} ear, {} steps on {} items: correlation with what {} unheard ones tell, in steps of 8 s: valence {:.2f}, arousal {:.2f}".format(
+        side, step, len(own), len(held[side]), *correlations(ear, held[side]))
+    return ear, line
+
+
+def levelled(ear, side, items, seed):
+    """The ear's VGGish with its last layer turned: the first two outputs are valence and arousal as it hears them, in the same units for
+    both ears, so that heads which do nothing yet compare moods already; the other directions follow, quieter, scenes before the rest."""
+    rng, last = np.random.default_rng(seed), ear.vggish.embeddings[4]
+    with torch.no_grad():
+        outs = torch.cat([ear.vggish(torch.from_numpy(heard(item, starts_of(item.mel, rng), rng))[:, None]) for item in items[::2]])
+        taught = [ear.tell.weight, ear.scene.weight] if side == "bgm" else [ear.tell.weight]
+        count = sum(len(weight) for weight in taught)
+        basis = torch.linalg.qr(torch.cat([*taught, torch.eye(128)]).T)[0].T
+        loudness = torch.where(torch.arange(128) < count, SCENES_KEPT, REST_KEPT)[:, None]
+        spread = ((outs - outs.mean(0)) @ basis[2:].T).std(0)[:, None] + 1e-4
+        turn = torch.cat([MOODS_KEPT * ear.tell.weight, loudness[2:] * basis[2:] / spread])
+        last.bias.copy_(turn @ last.bias + torch.cat([MOODS_KEPT * ear.tell.bias, -(basis[2:] @ outs.mean(0)) * (loudness[2:] / spread)[:, 0]]))
+        last.weight.copy_(turn @ last.weight)
+    return ear.vggish
+
+
+def train(work, seed, minutes, threads=1):
+    """Both ears on the corpus in `work`, from the VGGish that listen.py left."""
+    torch.set_num_threads(threads)
+    state = torch.load(work / "vggish.pt", weights_only=True)
+    items, held = (bank([work / "arena"], work / "mel" / "arena", split) for split in ("train", "val"))
+    lines = []
+    for side in SIDES:
+        ear, line = teach(side, items, held, state, seed, minutes)
+        torch.save(ear.state_dict(), work / f"ear_{side}_whole.pt")
+        torch.save(levelled(ear, side, items[side], seed).state_dict(), work / f"ear_{side}.pt")
+        lines.append(line)
+        print(line, flush=True)
+    (work / "ears.md").write_text("\n".join(lines) + "\n")
