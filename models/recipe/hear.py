@@ -128,7 +128,7 @@ def correlations(ear, items):
 
 
 def teach(side, items, held, state, seed, minutes, batch=24, rate=4e-4):
-    """One ear, in `minutes`: its VGGish."""
+    """One ear, taught for `minutes`, and a line that says how well it hears what it has not heard."""
     torch.manual_seed(seed)
     rng, ear, own = np.random.default_rng([seed, SIDES.index(side)]), Ear(state), items[side]
     average = torch.optim.swa_utils.AveragedModel(ear, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.995))
