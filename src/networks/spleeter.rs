@@ -126,6 +126,20 @@ impl Spleeter {
     /// # Errors
     /// When the shape is another or the device fails.
     pub fn forward(&self, magnitude: &Tensor) -> Result<Vec<Tensor>> {
+        self.forward_seeing(magnitude, |_, _| ())
+    }
+
+    /// As [`Spleeter::forward`], showing `see` each layer as it ends, by TensorFlow's name of its last variables:
+    /// `conv2d` .. the convolutions on the way down before norm and activation, `batch_normalization_6` .. the
+    /// deconvolutions on the way up after both, `conv2d_6` the mask's logits; all [B, C, T, F].
+    ///
+    /// # Errors
+    /// As [`Spleeter::forward`].
+    pub fn forward_seeing(
+        &self,
+        magnitude: &Tensor,
+        mut see: impl FnMut(&str, &Tensor),
+    ) -> Result<Vec<Tensor>> {
         match magnitude.dims() {
             [_, CHANNELS, frames, bins] if frames * bins > 0 && frames % GRID == 0 && bins % GRID == 0 => {}
             dims => {
@@ -142,13 +156,13 @@ impl Spleeter {
             Masks::Sigmoid => self
                 .unets
                 .iter()
-                .map(|unet| masked(candle_nn::ops::sigmoid(&unet.forward(magnitude)?)?))
+                .map(|unet| masked(candle_nn::ops::sigmoid(&unet.forward(magnitude, &mut see)?)?))
                 .collect(),
             Masks::Softmax => {
                 let logits = self
                     .unets
                     .iter()
-                    .map(|unet| unet.forward(magnitude))
+                    .map(|unet| unet.forward(magnitude, &mut see))
                     .collect::<Result<Vec<_>>>()?;
                 let masks = candle_nn::ops::softmax(&Tensor::stack(&logits, 0)?, 0)?;
                 (0..logits.len()).map(|stem| masked(masks.i(stem)?)).collect()
@@ -160,6 +174,8 @@ impl Spleeter {
 /// The U-net of one stem.
 #[derive(Debug)]
 struct Unet {
+    /// Its place among the stems, which numbers its variables.
+    stem: usize,
     /// Each with the norm that leads to the next; the last leads straight up.
     down: Vec<(Conv, Option<BatchNorm>)>,
     up: Vec<(Deconv, BatchNorm)>,
@@ -170,7 +186,7 @@ struct Unet {
 impl Unet {
     fn new(stem: usize, filters: &[usize; 6], activations: Activations, vb: &VarBuilder<'_>) -> Result<Self> {
         let levels = filters.len();
-        let (convs, norms, deconvs) = (stem * (levels + 1), stem * 2 * levels, stem * levels);
+        let ([convs, norms], deconvs) = (firsts(stem), stem * levels);
 
         let mut down = Vec::with_capacity(levels);
         let mut inputs = CHANNELS;
@@ -202,6 +218,7 @@ impl Unet {
 
         let geometry = Geometry::plane(4, 4).with_dilation(2).same(GRID, GRID);
         Ok(Self {
+            stem,
             down,
             up,
             mask: conv(convs + levels, 1, CHANNELS, geometry, vb)?,
@@ -211,11 +228,14 @@ impl Unet {
 
     /// # Shapes
     /// [B, 2, T, F] -> the mask's logits, of that shape.
-    fn forward(&self, magnitude: &Tensor) -> Result<Tensor> {
-        let mut skips = Vec::with_capacity(self.down.len());
+    fn forward(&self, magnitude: &Tensor, see: &mut impl FnMut(&str, &Tensor)) -> Result<Tensor> {
+        let levels = self.down.len();
+        let [convs, norms] = firsts(self.stem);
+        let mut skips = Vec::with_capacity(levels);
         let mut x = magnitude.clone();
-        for (conv, norm) in &self.down {
+        for (level, (conv, norm)) in self.down.iter().enumerate() {
             let raw = conv.forward(&x)?;
+            see(&scope("conv2d", convs + level), &raw);
             if let Some(norm) = norm {
                 x = match self.activations {
                     Activations::Relu => norm.forward_leaky(&raw, LEAK)?,
@@ -226,18 +246,31 @@ impl Unet {
                 x = raw;
             }
         }
-        for (deconv, norm) in &self.up {
+        for (level, (deconv, norm)) in self.up.iter().enumerate() {
             let mut phases = deconv.phases(&x)?;
             if self.activations == Activations::Elu {
                 phases = phases.elu(1.0)?;
             }
-            x = match skips.pop() {
-                Some(skip) => interlock(&phases, norm, &skip)?,
-                None => norm.forward(&interlocked(&phases)?)?,
+            let risen;
+            (x, risen) = if let Some(skip) = skips.pop() {
+                let (x, below) = (interlock(&phases, norm, &skip)?, skip.dim(1)?);
+                let risen = x.narrow(1, below, x.dim(1)? - below)?;
+                (x, risen)
+            } else {
+                let x = norm.forward(&interlocked(&phases)?)?;
+                (x.clone(), x)
             };
+            see(&scope("batch_normalization", norms + levels + level), &risen);
         }
-        self.mask.forward(&x)
+        let logits = self.mask.forward(&x)?;
+        see(&scope("conv2d", convs + levels), &logits);
+        Ok(logits)
     }
+}
+
+/// The numbers of the first convolution and the first norm of a stem.
+fn firsts(stem: usize) -> [usize; 2] {
+    [stem * (FILTERS.len() + 1), stem * 2 * FILTERS.len()]
 }
 
 /// TensorFlow's name of the `number`th variable scope of its kind.

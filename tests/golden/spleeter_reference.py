@@ -23,6 +23,28 @@ FILTERS = [16, 32, 64, 128, 256, 512]
 ELU = {"conv_activation": "ELU", "deconv_activation": "ELU"}
 
 
+# Of each layer every 61st value.
+LAYER_STEP = 61
+
+
+def layers():
+    """What the layers of the graph so far give, by the names of their last variables: convolutions with their bias, norms on the way up."""
+    operations = tf.compat.v1.get_default_graph().get_operations()
+    found = {}
+    for operation in operations:
+        scope, _, kind = operation.name.partition("/")
+        convolution = scope.split("_")[0] == "conv2d" and "transpose" not in scope and kind == "BiasAdd"
+        norm = scope.startswith("batch_normalization") and kind == "cond/Identity"
+        if convolution or norm and number(scope) % 12 > 5:
+            found[scope] = operation.outputs[0]
+    return found
+
+
+def number(scope):
+    tail = scope.rpartition("_")[2]
+    return int(tail) if tail.isdigit() else 0
+
+
 def run(build, feed):
     """The outputs of a graph whose variables are `spleeter_weight`s, by name."""
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
@@ -35,14 +57,19 @@ def run(build, feed):
 
 
 def network(function, stems, width, params, frames, bins):
-    """[B, T, F, 2] inside, [B, 2, T, F] outside."""
+    """The stems, [B, T, F, 2] inside and [B, 2, T, F] outside, and the layers."""
     magnitude = np.abs(values("magnitude", (1, 2, frames, bins))) * 4
     params = {"conv_n_filters": [int(filters * width) for filters in FILTERS], **params}
     names = [str(stem) for stem in range(stems)]
-    outputs = run(
-        lambda feed: function(tf.transpose(feed["magnitude"], [0, 2, 3, 1]), names, params), {"magnitude": magnitude}
-    )
-    return [outputs[f"{name}_spectrogram"].transpose(0, 3, 1, 2) for name in names]
+
+    def build(feed):
+        stems = function(tf.transpose(feed["magnitude"], [0, 2, 3, 1]), names, params)
+        return {**stems, **layers()}
+
+    outputs = {name: output.transpose(0, 3, 1, 2) for name, output in run(build, {"magnitude": magnitude}).items()}
+    stems = [outputs.pop(f"{name}_spectrogram") for name in names]
+    assert len(outputs) == 13 * len(names), sorted(outputs)
+    return stems, {name: output.ravel()[::LAYER_STEP] for name, output in outputs.items()}
 
 
 def pipeline(waveform, width, extension):
@@ -68,8 +95,11 @@ def main():
     out = {}
 
     def add(case, outputs, step):
-        for stem, output in enumerate(outputs):
+        stems, layers = outputs
+        for stem, output in enumerate(stems):
             out[f"{case}.{stem}"] = np.ascontiguousarray(output[..., ::step])
+        for name, values in layers.items():
+            out[f"{case}.{name}"] = np.ascontiguousarray(values)
 
     add("two", network(unet.unet, 2, 1 / 4, {}, 64, 128), 2)
     add("four", network(unet.unet, 4, 1 / 8, ELU, 128, 64), 8)
