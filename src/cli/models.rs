@@ -88,7 +88,7 @@ fn remove(session: &Session, name: &str) -> Result<Done> {
         Err(error) => error,
     };
     if let Ok(source) = manager::find_source(&session.folders, name) {
-        let bytes = manager::discard_download(&session.folders, &source);
+        let bytes = manager::discard_download(&session.folders, &source)?;
         if bytes > 0 {
             let size = words::bytes(bytes);
             print(&format!("removed {size} that had come of {name}\n"))?;

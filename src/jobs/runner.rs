@@ -139,9 +139,9 @@ impl<T: Send + 'static> Runner<T> {
             wake();
         });
         if let Err(source) = spawned {
-            let failure =
-                Error::internal("the system refused another thread; close some programs").with_source(source);
-            let _ = self.sender.try_send(JobEvent::Ended(id, Err(failure)));
+            let _ = self
+                .sender
+                .try_send(JobEvent::Ended(id, Err(super::no_thread(source))));
         }
         id
     }

@@ -82,7 +82,7 @@ impl App {
         };
         let folders = self.state.folders.clone();
         self.start("Discard a download", Task::Models, move |_| {
-            models::discard_download(&folders, &source);
+            models::discard_download(&folders, &source)?;
             Ok(Outcome::Models(models::inventory(&folders)))
         });
     }

@@ -4,14 +4,17 @@
 //! `Last-Modified`) in `<file>.part.tag`. A transfer goes on where the last one stopped, if the server says that the file
 //! is still the same; nothing is used before size and sha256 are right; then the part is renamed.
 
+mod conversation;
+
 use std::fs::{self, File, OpenOptions};
-use std::io::{ErrorKind as IoKind, Read, Write};
+use std::io::{ErrorKind as IoKind, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use ureq::http::{HeaderMap, Response, StatusCode};
-use ureq::{Agent, Body};
+use ureq::Agent;
+use ureq::http::{HeaderMap, StatusCode};
 
+use self::conversation::{Conversation, News};
 use super::Source;
 use crate::checksum::sha256_of_file;
 use crate::error::{Error, ErrorKind, Result};
@@ -23,7 +26,6 @@ const FRUITLESS_MAX: u32 = 3;
 const CONNECTIONS_MAX: u32 = 200;
 /// No checkpoint of the networks here is larger.
 const BYTES_MAX: u64 = 4 << 30;
-const BLOCK: usize = 64 << 10;
 
 /// Brings `source` to `file`. `patience` is how long the server may send nothing.
 ///
@@ -35,14 +37,7 @@ pub(super) fn fetch(source: &Source, file: &Path, patience: Duration, monitor: &
         source,
         part: with_ending(file, ".part"),
         tag: with_ending(file, ".part.tag"),
-        agent: Agent::config_builder()
-            .http_status_as_error(false)
-            .timeout_connect(Some(patience))
-            .timeout_recv_response(Some(patience))
-            .timeout_per_read(Some(patience))
-            .user_agent(concat!("undertone/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .into(),
+        agent: conversation::agent(patience),
         monitor,
     };
     transfer.run()?;
@@ -67,7 +62,8 @@ pub(super) fn discard(file: &Path) {
     forget(&with_ending(file, ".part.tag"));
 }
 
-fn with_ending(file: &Path, ending: &str) -> PathBuf {
+/// `file` with more behind its name.
+pub(super) fn with_ending(file: &Path, ending: &str) -> PathBuf {
     let mut name = file.as_os_str().to_owned();
     name.push(ending);
     PathBuf::from(name)
@@ -124,13 +120,15 @@ impl Transfer<'_> {
                 .header("Range", format!("bytes={have}-"))
                 .header("If-Range", tag);
         }
-        let response = match request.call() {
-            Ok(response) => response,
-            Err(problem) => return Ok(Ended::Broken(reason(&problem))),
+        let conversation = Conversation::begin(request, self.monitor)?;
+        let (status, headers) = match conversation.next()? {
+            Some(News::Head(status, headers)) => (status, headers),
+            Some(News::Problem(reason)) => return Ok(Ended::Broken(reason)),
+            Some(News::Block(_)) | None => return Ok(Ended::Broken("it did not answer".to_owned())),
         };
-        let (from, total) = match response.status() {
-            StatusCode::OK => (0, content_length(&response)),
-            StatusCode::PARTIAL_CONTENT => match content_range(response.headers()) {
+        let (from, total) = match status {
+            StatusCode::OK => (0, content_length(&headers)),
+            StatusCode::PARTIAL_CONTENT => match content_range(&headers) {
                 Some((from, total)) if from == have => (have, total),
                 _ => {
                     forget(&self.part);
@@ -163,15 +161,21 @@ impl Transfer<'_> {
         if total.is_some_and(|total| total > BYTES_MAX) {
             return Err(self.another_file());
         }
-        self.receive(response, from, total)
+        self.receive(&conversation, &headers, from, total)
     }
 
     /// Writes the body behind the first `from` bytes.
-    fn receive(&self, response: Response<Body>, from: u64, total: Option<u64>) -> Result<Ended> {
+    fn receive(
+        &self,
+        conversation: &Conversation<'_>,
+        headers: &HeaderMap,
+        from: u64,
+        total: Option<u64>,
+    ) -> Result<Ended> {
         let write = |source| Error::io(&self.part, "write", source);
         let mut out = if from == 0 {
             // Without a name for its version a part cannot be gone on with.
-            match version(response.headers()) {
+            match version(headers) {
                 Some(tag) => fs::write(&self.tag, tag).map_err(write)?,
                 None => forget(&self.tag),
             }
@@ -180,22 +184,18 @@ impl Transfer<'_> {
             OpenOptions::new().append(true).open(&self.part)
         }
         .map_err(write)?;
-        let mut body = response.into_body().into_reader();
-        let mut block = vec![0; BLOCK];
         let mut have = from;
         let ended = loop {
-            self.monitor.check()?;
-            let read = match body.read(&mut block) {
-                Ok(0) => break Ended::Whole,
-                Ok(read) => read,
-                Err(problem) if problem.kind() == IoKind::Interrupted => continue,
-                Err(problem) => break Ended::Broken(reason(&problem.into())),
+            let block = match conversation.next()? {
+                Some(News::Block(block)) => block,
+                Some(News::Problem(reason)) => break Ended::Broken(reason),
+                Some(News::Head(..)) | None => break Ended::Whole,
             };
-            have += read as u64;
+            have += block.len() as u64;
             if have > total.unwrap_or(BYTES_MAX) {
                 return Err(self.another_file());
             }
-            out.write_all(&block[..read]).map_err(write)?;
+            out.write_all(&block).map_err(write)?;
             let fraction = total.map(|total| have as f32 / total.max(1) as f32);
             self.monitor.progress("Downloading", fraction);
         };
@@ -254,24 +254,6 @@ fn forget(path: &Path) {
     }
 }
 
-/// What a person can do something about, in words.
-fn reason(problem: &ureq::Error) -> String {
-    match problem {
-        ureq::Error::HostNotFound => "the server was not found".to_owned(),
-        ureq::Error::Timeout(_) | ureq::Error::BodyStalled => "the server sends nothing more".to_owned(),
-        ureq::Error::Io(error) => match error.kind() {
-            IoKind::UnexpectedEof
-            | IoKind::ConnectionReset
-            | IoKind::ConnectionAborted
-            | IoKind::BrokenPipe => "the connection was closed before the file ended".to_owned(),
-            IoKind::ConnectionRefused => "the server takes no connections".to_owned(),
-            IoKind::TimedOut | IoKind::WouldBlock => "the server sends nothing more".to_owned(),
-            _ => error.to_string().replace('\n', " "),
-        },
-        other => other.to_string().replace('\n', " "),
-    }
-}
-
 /// What the server calls this version of the file. A weak tag names no bytes.
 fn version(headers: &HeaderMap) -> Option<&str> {
     ["etag", "last-modified"]
@@ -280,14 +262,8 @@ fn version(headers: &HeaderMap) -> Option<&str> {
         .find(|tag| !tag.starts_with("W/"))
 }
 
-fn content_length(response: &Response<Body>) -> Option<u64> {
-    response
-        .headers()
-        .get("content-length")?
-        .to_str()
-        .ok()?
-        .parse()
-        .ok()
+fn content_length(headers: &HeaderMap) -> Option<u64> {
+    headers.get("content-length")?.to_str().ok()?.parse().ok()
 }
 
 /// First byte and whole size of `bytes 5-9/10`; the size may be `*`.

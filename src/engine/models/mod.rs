@@ -10,6 +10,8 @@ mod remove;
 mod repair;
 mod sources;
 
+use std::fs::{File, TryLockError};
+use std::path::Path;
 use std::time::Duration;
 
 pub use import::{ImportRequest, import};
@@ -18,7 +20,7 @@ pub use remove::remove;
 pub use repair::{repair, source_of};
 pub use sources::{Source, find_source, sources};
 
-use crate::error::{ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::jobs::Monitor;
 use crate::networks::weights::Pack;
 use crate::settings::Folders;
@@ -36,6 +38,7 @@ pub fn download(base: &Pack, folders: &Folders, source: &Source, monitor: &Monit
     let folder = folders.downloads();
     Folders::ensure(&folder)?;
     let file = folder.join(source.file_name());
+    let _alone = alone(&file, source)?;
     fetch::fetch(source, &file, PATIENCE, &monitor.part(0.0, 0.9))?;
     let request = ImportRequest {
         network: Some(source.network),
@@ -56,10 +59,57 @@ pub fn download(base: &Pack, folders: &Folders, source: &Source, monitor: &Monit
     imported
 }
 
+/// Keeps other programs from downloading to `file` until the result is dropped.
+fn alone(file: &Path, source: &Source) -> Result<File> {
+    let path = fetch::with_ending(file, ".lock");
+    let lock = File::create(&path).map_err(|source| Error::io(&path, "write", source))?;
+    match lock.try_lock() {
+        Err(TryLockError::WouldBlock) => Err(Error::new(
+            ErrorKind::Input,
+            format!(
+                "{} is being downloaded already, by another window or command; wait for it, or stop that one",
+                source.name
+            ),
+        )),
+        // Some network drives know no locks; then nobody else is kept out.
+        Ok(()) | Err(TryLockError::Error(_)) => Ok(lock),
+    }
+}
+
 /// Throws away what came of an interrupted download of `source`. Returns how many bytes that were.
-pub fn discard_download(folders: &Folders, source: &Source) -> u64 {
+///
+/// # Errors
+/// When it is being downloaded at this moment.
+pub fn discard_download(folders: &Folders, source: &Source) -> Result<u64> {
     let file = folders.downloads().join(source.file_name());
     let came_bytes = fetch::came_bytes(&file);
-    fetch::discard(&file);
-    came_bytes
+    if came_bytes > 0 {
+        let _alone = alone(&file, source)?;
+        fetch::discard(&file);
+    }
+    Ok(came_bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_download_belongs_to_one_at_a_time() -> Result<()> {
+        let home = tempfile::tempdir().expect("temporary folder");
+        let folders = Folders::under(home.path());
+        let source = find_source(&folders, "vggish")?;
+        Folders::ensure(&folders.downloads())?;
+        let file = folders.downloads().join(source.file_name());
+        std::fs::write(fetch::with_ending(&file, ".part"), "abc").expect("write");
+        std::fs::write(fetch::with_ending(&file, ".part.tag"), "one").expect("write");
+
+        let held = alone(&file, &source)?;
+        let error = discard_download(&folders, &source).expect_err("held").to_string();
+        assert!(error.contains("already"), "{error}");
+        drop(held);
+        assert_eq!(discard_download(&folders, &source)?, 3);
+        assert_eq!(discard_download(&folders, &source)?, 0);
+        Ok(())
+    }
 }

@@ -23,6 +23,8 @@ enum Act {
     Drop(usize),
     /// Falls silent after so many bytes of the body, for longer than anyone waits.
     Stall(usize),
+    /// Sends a first thousand bytes and then nothing for ever.
+    Silence,
     /// Says a length that is too great by so much.
     Exaggerate(usize),
     /// Sends without saying a length, and so many bytes too many.
@@ -133,6 +135,12 @@ fn answer(stream: &TcpStream, act: Act, ranges: &Mutex<Vec<Option<usize>>>) -> s
     write!(out, "ETag: \"one\"\r\nContent-Length: {length}\r\n\r\n")?;
     match act {
         Act::Drop(bytes) => out.write_all(&body[from..(from + bytes).min(whole)]),
+        Act::Silence => {
+            out.write_all(&body[..1000])?;
+            loop {
+                std::thread::park();
+            }
+        }
         Act::Stall(bytes) => {
             out.write_all(&body[from..(from + bytes).min(whole)])?;
             let held = stream.try_clone()?;
@@ -281,4 +289,26 @@ fn a_cancel_keeps_what_came() {
     desk.fetch(&server.source()).expect("the rest");
     assert!(server.ranges()[1].is_some_and(|from| from > 100_000));
     assert_eq!(fs::read(&desk.file).expect("read"), content());
+}
+
+/// The server is waited for longer than any test may take.
+#[test]
+fn a_cancel_does_not_wait_for_a_silent_server() {
+    let (server, desk) = (Server::start(&[Act::Silence]), Desk::new());
+    let token = CancelToken::default();
+    let raised = token.clone();
+    let monitor = Monitor::new(token, move |report| {
+        if let Report::Progress {
+            fraction: Some(fraction),
+            ..
+        } = report
+            && fraction > 0.0
+        {
+            raised.cancel();
+        }
+    });
+    let forever = Duration::from_hours(1);
+    let error = fetch(&server.source(), &desk.file, forever, &monitor).expect_err("cancelled");
+    assert!(error.is_cancelled(), "{error}");
+    assert_eq!(desk.names(), ["weights.bin.part", "weights.bin.part.tag"]);
 }
