@@ -27,6 +27,9 @@ const FUSION_RATIO: usize = 2;
 
 const BATCH_NORM_EPS: f64 = 1e-5;
 
+/// res5 sees a thirty-second of the crop.
+const CROPS: std::ops::RangeInclusive<usize> = 32..=1024;
+
 /// Shape of the network.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -43,6 +46,9 @@ pub struct Config {
     pub fusion_kernel: usize,
     /// Temporal stride of the lateral connections, equal to alpha of the clip.
     pub fusion_stride: usize,
+    /// Side of the square that frames are cropped to, pixels. The network takes any; it knows the sizes of things in the
+    /// one it was trained with.
+    pub crop: usize,
 }
 
 impl Default for Config {
@@ -54,6 +60,7 @@ impl Default for Config {
             beta_inv: 8,
             fusion_kernel: 5,
             fusion_stride: 8,
+            crop: 224,
         }
     }
 }
@@ -63,6 +70,11 @@ impl Config {
     pub fn dims(&self) -> (usize, usize) {
         let slow = (STEM as f64 * self.width) as usize * 32;
         (slow, slow / self.beta_inv.max(1))
+    }
+
+    /// Short side that a frame is scaled to before it is cropped, pixels: 256 for 224, and in that proportion.
+    pub fn short_side(&self) -> usize {
+        self.crop * 8 / 7
     }
 
     /// Residual blocks of res2 to res5.
@@ -84,6 +96,14 @@ impl Config {
                 self.fusion_kernel, self.fusion_stride, self.alpha
             )));
         }
+        if !CROPS.contains(&self.crop) {
+            return Err(Error::pack(format!(
+                "a config of slowfast with crop {} fits no picture; use {} to {}",
+                self.crop,
+                CROPS.start(),
+                CROPS.end()
+            )));
+        }
         match self.depth {
             50 => Ok([3, 4, 6, 3]),
             101 => Ok([3, 4, 23, 3]),
@@ -97,7 +117,7 @@ impl Config {
 /// The two pathways up to res5, without the head.
 #[derive(Debug)]
 pub struct SlowFast {
-    alpha: usize,
+    config: Config,
     stems: [Conv; 2],
     /// res2 to res5, slow and fast.
     stages: Vec<[Vec<Block>; 2]>,
@@ -163,11 +183,16 @@ impl SlowFast {
             inputs = outputs;
         }
         Ok(Self {
-            alpha: config.alpha,
+            config: config.clone(),
             stems,
             stages,
             laterals,
         })
+    }
+
+    /// The config it was built from.
+    pub fn config(&self) -> &Config {
+        &self.config
     }
 
     /// # Shapes
@@ -192,10 +217,10 @@ impl SlowFast {
         mut see: impl FnMut(usize, &Tensor, &Tensor),
     ) -> Result<(Tensor, Tensor)> {
         let (slow_frames, fast_frames) = (slow.dim(2)?, fast.dim(2)?);
-        if fast_frames != slow_frames * self.alpha {
+        if fast_frames != slow_frames * self.config.alpha {
             return Err(Error::internal(format!(
                 "SlowFast was given {slow_frames} slow and {fast_frames} fast frames; it takes {} fast ones a slow one",
-                self.alpha
+                self.config.alpha
             )));
         }
         let [slow_stem, fast_stem] = &self.stems;

@@ -18,6 +18,7 @@ use super::separate::{SeparateOptions, separate_samples};
 use crate::error::{Error, Result};
 use crate::jobs::Monitor;
 use crate::media::{self, AudioFormat};
+use crate::networks::slowfast;
 use crate::networks::vggish::Vggish;
 use crate::networks::weights::Pack;
 use crate::signal::landmarks::Landmarks;
@@ -135,12 +136,19 @@ impl Picture for (Tensor, Tensor) {
     }
 }
 
-/// The frames as bytes [3, 64, 224, 224].
+/// The frames as bytes [3, 64, crop, crop].
 impl Picture for Stored {
     fn of(clips: &Clips<'_>, window: Window<'_>, monitor: &Monitor) -> Result<Self> {
-        let key = key("frames", window, &[], ());
+        let config: slowfast::Config = clips.engine.pack().config("slowfast")?;
+        let key = key("frames", window, &[], config.crop);
         let [frames] = clips.cache.tensors(&key, ["frames"], &Device::Cpu, || {
-            let frames = picture_bytes(&window.file.path, window.start_s, window.length_s(), monitor)?;
+            let frames = picture_bytes(
+                &config,
+                &window.file.path,
+                window.start_s,
+                window.length_s(),
+                monitor,
+            )?;
             window.file.require_unchanged()?;
             Ok([Some(frames)])
         })?;

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use candle_core::{Device, Tensor};
+use candle_core::{Device, Tensor, WithDType};
 
 use super::clip::{CLIP_S, clip_patches, frame_times};
 use super::query::VoiceSource;
@@ -12,12 +12,8 @@ use crate::engine::separate::{SeparateOptions, separate_samples};
 use crate::error::{Error, Result};
 use crate::jobs::Monitor;
 use crate::media::{self, AudioFormat, Frame, FrameFit, MediaInfo};
-use crate::networks::slowfast::{PIXEL_MEAN, PIXEL_STD, slow_frames};
+use crate::networks::slowfast::{self, PIXEL_MEAN, PIXEL_STD, slow_frames};
 use crate::signal::{mel, resample};
-
-/// Side of the square that SlowFast sees, and the short side it is cut from (reading, point 2).
-const CROP: u32 = 224;
-const SHORT_SIDE: u32 = 256;
 
 /// A sound whose RMS lies below this (-60 dBFS) holds no voice; the query is then answered by the picture alone.
 const SILENCE_RMS: f32 = 1e-3;
@@ -62,12 +58,16 @@ pub(super) struct Seen {
 }
 
 /// The distinct frames that SlowFast sees of a clip, and for each of its 64 fast ones the place among them.
-fn watch(clip: &Clip<'_>, monitor: &Monitor) -> Result<(Vec<Frame>, Vec<usize>)> {
+fn watch(
+    clip: &Clip<'_>,
+    config: &slowfast::Config,
+    monitor: &Monitor,
+) -> Result<(Vec<Frame>, Vec<usize>)> {
     monitor.progress("Looking at the picture", Some(0.0));
     let (times, places) = frame_times(clip.start_s, clip.length_s);
     let fit = FrameFit::ScaleAndCrop {
-        short_side: SHORT_SIDE,
-        crop: CROP,
+        short_side: config.short_side() as u32,
+        crop: config.crop as u32,
     };
     let mut frames = vec![None; times.len()];
     media::sample_frames(
@@ -93,13 +93,14 @@ fn watch(clip: &Clip<'_>, monitor: &Monitor) -> Result<(Vec<Frame>, Vec<usize>)>
 
 pub(super) fn see(engine: &Engine, clip: &Clip<'_>, monitor: &Monitor) -> Result<Seen> {
     let began = Instant::now();
-    let (frames, places) = watch(clip, monitor)?;
+    let slowfast = engine.slowfast()?;
+    let (frames, places) = watch(clip, slowfast.config(), monitor)?;
     let decoding = began.elapsed();
     monitor.check()?;
     let computing = Instant::now();
     let fast = fast_tensor(&frames, &places, &engine.device().device)?;
     let slow = slow_frames(&fast)?;
-    let (slow, fast) = engine.slowfast()?.forward(&slow, &fast)?;
+    let (slow, fast) = slowfast.forward(&slow, &fast)?;
     Ok(Seen {
         slow,
         fast,
@@ -129,11 +130,12 @@ pub(in crate::engine) fn picture_rows(
     Ok((seen.slow, seen.fast))
 }
 
-/// The 64 frames of such a clip as bytes, [3, 64, 224, 224] on the CPU.
+/// The 64 frames of such a clip as bytes for the network of `config`, [3, 64, crop, crop] on the CPU.
 ///
 /// # Errors
 /// When the picture cannot be decoded; cancelled.
 pub(in crate::engine) fn picture_bytes(
+    config: &slowfast::Config,
     media: &Path,
     start_s: f64,
     length_s: f64,
@@ -144,32 +146,27 @@ pub(in crate::engine) fn picture_bytes(
         start_s,
         length_s,
     };
-    let (frames, places) = watch(&clip, monitor)?;
-    let side = CROP as usize;
-    let planes = planes(&frames, &places, |value| value);
-    Ok(Tensor::from_vec(
-        planes,
-        (3, places.len(), side, side),
-        &Device::Cpu,
-    )?)
+    let (frames, places) = watch(&clip, config, monitor)?;
+    planes(&frames, &places, |value| value, &Device::Cpu)
 }
 
-/// [1, 3, 64, 224, 224], normalised, from the distinct frames and each fast frame's place among them.
+/// [1, 3, 64, crop, crop], normalised, from the distinct frames and each fast frame's place among them.
 fn fast_tensor(frames: &[Frame], places: &[usize], device: &Device) -> Result<Tensor> {
-    let side = CROP as usize;
-    let pixels = planes(frames, places, |value| {
-        (f32::from(value) / 255.0 - PIXEL_MEAN) / PIXEL_STD
-    });
-    Ok(Tensor::from_vec(
-        pixels,
-        (1, 3, places.len(), side, side),
-        device,
-    )?)
+    let normalised = |value| (f32::from(value) / 255.0 - PIXEL_MEAN) / PIXEL_STD;
+    Ok(planes(frames, places, normalised, device)?.unsqueeze(0)?)
 }
 
-/// Channel, time, row, column of the frames at `places`.
-fn planes<T: Clone + Default>(frames: &[Frame], places: &[usize], of: impl Fn(u8) -> T) -> Vec<T> {
-    let plane = (CROP * CROP) as usize;
+/// Channel, time, row, column of the frames at `places`, which are of one size.
+fn planes<T: Clone + Default + WithDType>(
+    frames: &[Frame],
+    places: &[usize],
+    of: impl Fn(u8) -> T,
+    device: &Device,
+) -> Result<Tensor> {
+    let (width, height) = frames
+        .first()
+        .map_or((0, 0), |frame| (frame.width as usize, frame.height as usize));
+    let plane = width * height;
     let mut pixels = vec![T::default(); 3 * places.len() * plane];
     for (time, &place) in places.iter().enumerate() {
         for (index, pixel) in frames[place].rgb.chunks_exact(3).enumerate() {
@@ -178,7 +175,11 @@ fn planes<T: Clone + Default>(frames: &[Frame], places: &[usize], of: impl Fn(u8
             }
         }
     }
-    pixels
+    Ok(Tensor::from_vec(
+        pixels,
+        (3, places.len(), height, width),
+        device,
+    )?)
 }
 
 /// What VGGish made of the voice.
@@ -273,12 +274,12 @@ mod tests {
     #[test]
     fn pixels_are_normalised_by_channel_and_time() {
         let frame = |value: u8| Frame {
-            width: CROP,
-            height: CROP,
-            rgb: vec![value; (CROP * CROP * 3) as usize],
+            width: 12,
+            height: 10,
+            rgb: vec![value; 12 * 10 * 3],
         };
         let tensor = fast_tensor(&[frame(0), frame(255)], &[0, 1, 0], &Device::Cpu).expect("tensor");
-        assert_eq!(tensor.dims(), [1, 3, 3, 224, 224]);
+        assert_eq!(tensor.dims(), [1, 3, 3, 10, 12]);
         let at = |channel: usize, time: usize| {
             tensor
                 .get(0)
