@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import functional
 
 DEPTHS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}
-SLOWFAST = {"width": 0.25, "depth": 50, "alpha": 8, "beta_inv": 8, "fusion_kernel": 5, "fusion_stride": 8}
+SLOWFAST = {"width": 0.25, "depth": 50, "alpha": 8, "beta_inv": 8, "fusion_kernel": 5, "fusion_stride": 8, "crop": 112}
 VGGISH = {"width": 0.25, "relu_last": False}
 MRCMV = {"slow_dim": 512, "fast_dim": 64, "d": 128, "heads": 8, "steps": 8, "d_e": 512, "sa": True, "cma": True, "gate": True,
          "pool": "before_gate", "norm": "sqrt_dim"}
@@ -89,9 +89,9 @@ class Pathways(nn.Module):
 class SlowFast(nn.Module):
     """Slow [B,3,8,H,W] and fast [B,3,64,H,W] to [B,8,2048 width] and [B,64,256 width]."""
 
-    def __init__(self, width, depth, alpha, beta_inv, fusion_kernel, fusion_stride):
+    def __init__(self, width, depth, alpha, beta_inv, fusion_kernel, fusion_stride, crop):
         super().__init__()
-        del alpha  # the clip's frame ratio; the lateral stride is its own field
+        del alpha, crop  # the clip's frame ratio, whose lateral stride is its own field, and the clip's size
         base = round(64 * width)
         fuse = lambda slow: Fusion(slow // beta_inv, fusion_kernel, fusion_stride)
         blocks = [Pathways([Stem(base, 1), Stem(base // beta_inv, 5)], fuse(base))]
@@ -142,9 +142,10 @@ class Vggish(nn.Module):
         return self.embeddings(self.features(patches).permute(0, 2, 3, 1).flatten(1))
 
 
-def mrcmv_parameters(seed):
-    """Xavier weights of MRCMV that begin by comparing what the two ears hear: the two embedding layers start alike, attention starts
-    shut (`wo` is zero, as residual branches start), the gate open and nearly flat, and the picture quiet."""
+def mrcmv_parameters(seed, told=None):
+    """Xavier weights of MRCMV that begin by comparing what ears and eye tell: the two embedding layers start alike, attention starts
+    shut (`wo` is zero, as residual branches start), the gate open and nearly flat. `told` are the first rows of `video_fc` and their
+    biases, as the eye was taught them; the picture's other rows start quiet."""
     generator = torch.Generator().manual_seed(seed)
     width, steps, wide = MRCMV["d"], MRCMV["steps"], MRCMV["d_e"]
 
@@ -157,6 +158,9 @@ def mrcmv_parameters(seed):
             out[f"{module}.{matrix}.weight"] = xavier(width, width)
         out[f"{module}.wo.weight"] = torch.zeros(width, width)
     out |= {"gate.weight": 0.1 * xavier(2 * width, 2 * width), "gate.bias": torch.ones(2 * width)}
+    if told is not None:
+        weight, bias = told
+        out["video_fc.weight"][: len(weight)], out["video_fc.bias"][: len(bias)] = weight, bias
     embed = xavier(wide, steps * width)
     for name in ("query_fc", "bgm_fc"):
         out |= {f"{name}.weight": embed.clone(), f"{name}.bias": torch.zeros(wide)}

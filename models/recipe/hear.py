@@ -3,15 +3,20 @@
 Each patch of 0.96 s should tell the valence and the arousal that the item's card says for its moment, by a linear layer on VGGish's 128
 outputs and again after one layer of self-attention over the clip's patches, by which a patch is heard against the speaker's or the
 track's own habit; music should also tell its scene. Gain, equaliser, noise and a trace of other music under the voice (as separation
-leaves it) are drawn afresh for every clip. Only the splits train and val are read, val only to report. The layers on top are dropped.
+leaves it) are drawn afresh for every clip. Half of what an ear hears are clean stems, half what the pack's separator makes of the mix, as
+it hears them in a query. Only the splits train and val are read, val only to report. The layers on top are dropped.
 """
 
 import json
+import pathlib
+import subprocess
+import tempfile
 import time
 
 import numpy as np
 import soundfile
 import torch
+from safetensors.torch import load_file
 from scipy.signal import resample_poly
 from torch import nn
 
@@ -19,12 +24,12 @@ import features
 import listen
 
 CLIP_S, STEP_S, GLIDE_S, PATCH_S, HOP_S = 32.0, 8.0, 2.0, 0.96, 0.01
-SIDES = ("voice", "bgm")
+SIDES, KINDS = ("voice", "bgm"), ("clean", "separated")
 SCENES = ("battle", "chase", "journey", "riddle", "ceremony", "market", "cavern", "arcade")
 PATCHES = 10
 SCENE_WEIGHT = 0.15
-# Deviations of the ears' outputs: factor on valence and arousal, scenes, everything else.
-MOODS_KEPT, SCENES_KEPT, REST_KEPT = 4.0, 0.3, 0.1
+# Factors on valence and arousal and on a scene's logits, and the deviation of everything else.
+MOODS_KEPT, SCENES_KEPT, REST_KEPT = 4.0, 0.5, 0.1
 
 
 def mood(telling, time_s):
@@ -37,11 +42,11 @@ def mood(telling, time_s):
 
 
 class Item:
-    """One side of one video: log-mel frames and what they tell."""
+    """One side of one video, clean or separated: log-mel frames and what they tell. `begins_s` is where they begin in the telling's time."""
 
-    def __init__(self, mel, telling):
+    def __init__(self, mel, telling, begins_s=0.0):
         self.mel, self.scene = mel, SCENES.index(telling["scene"])
-        centres = np.arange(len(mel)) * HOP_S
+        centres = begins_s + np.arange(len(mel)) * HOP_S
         self.moods = np.array([mood(telling, centre) for centre in centres[::10]], np.float32)
 
     def told(self, starts):
@@ -49,21 +54,37 @@ class Item:
         return self.moods[middle]
 
 
-def bank(folders, cache, split):
-    """{side: items} of a split of several corpora; log-mel arrays are made once."""
+def log_mel(path):
+    samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
+    return listen.log_mel(resample_poly(samples.mean(1), 16_000, rate).astype(np.float32)).astype(np.float16)
+
+
+def separated(program, pack, video):
+    """Log-mel frames of the two stems that the program cuts a video's sound into, by side."""
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run([program, "separate", video, "--pack", pack, "--out", folder], check=True, capture_output=True)
+        return {side: log_mel(pathlib.Path(folder, f"{side}.wav")) for side in SIDES}
+
+
+def bank(folders, cache, split, program, pack):
+    """{(side, kind): items} of a split of several corpora, of the kinds clean and separated; log-mel frames are made once."""
     cache.mkdir(parents=True, exist_ok=True)
-    items = {side: [] for side in SIDES}
+    items = {(side, kind): [] for side in SIDES for kind in KINDS}
     for folder in folders:
         for entry in json.loads((folder / "corpus.json").read_text())["items"]:
             if entry["split"] != split:
                 continue
             card = json.loads((folder / "cards" / f"{entry['id']}.json").read_text())
-            for side in SIDES:
-                kept = cache / f"{folder.name}_{entry['id']}_{side}.npy"
-                if not kept.exists():
-                    samples, rate = soundfile.read(folder / entry[side], dtype="float32", always_2d=True)
-                    np.save(kept, listen.log_mel(resample_poly(samples.mean(1), 16_000, rate).astype(np.float32)).astype(np.float16))
-                items[side].append(Item(np.load(kept), card[side]))
+            kept = cache / f"{folder.name}_{entry['id']}.npz"
+            if not kept.exists():
+                clean = {f"{side}_clean": log_mel(folder / entry[side]) for side in SIDES}
+                cut = {f"{side}_separated": mel for side, mel in separated(program, pack, folder / entry["video"]).items()}
+                np.savez(kept, **clean, **cut)
+            mels = np.load(kept)
+            for side, kind in items:
+                # A separated track begins where the video cuts into it.
+                begins_s = card["in_point_s"] if (side, kind) == ("bgm", "separated") else 0.0
+                items[side, kind].append(Item(mels[f"{side}_{kind}"], card[side], begins_s))
     return items
 
 
@@ -109,31 +130,37 @@ def heard(item, starts, rng, traces=()):
     return np.log(np.maximum(sound * np.exp(curve), 0) + listen.OFFSET).astype(np.float32)
 
 
-def correlations(ear, items):
-    """Of valence and arousal with what is told, over steps of 8 s: the mean of the patches' answers in context."""
-    answers, truths = [], []
+def report(ear, held, side):
+    """Per kind of stem the correlations of valence and arousal with what is told, over steps of 8 s, by the mean of the patches' answers in
+    context, and for music the share of scenes told rightly."""
+    return "; ".join(f"{kind} {answers(ear, held[side, kind], side == 'bgm')}" for kind in KINDS)
+
+
+def answers(ear, items, scenes):
+    told, truths, right = [], [], 0
     ear.eval()
     with torch.no_grad():
         for item in items:
             starts = np.arange(0, min(len(item.mel), int(CLIP_S / HOP_S)) - listen.FRAMES, 43)
             patches = np.stack([item.mel[start: start + listen.FRAMES] for start in starts]).astype(np.float32)
-            out = ear(torch.from_numpy(patches)[None])[1][0].numpy()
-            step = (starts * HOP_S // STEP_S).astype(int)
-            told = item.told(starts)
-            answers += [out[step == index].mean(0) for index in range(4)]
-            truths += [told[step == index].mean(0) for index in range(4)]
+            _, context, scene = ear(torch.from_numpy(patches)[None])
+            right += int(scene[0].argmax()) == item.scene
+            step, truth = (starts * HOP_S // STEP_S).astype(int), item.told(starts)
+            told += [context[0].numpy()[step == index].mean(0) for index in range(4)]
+            truths += [truth[step == index].mean(0) for index in range(4)]
     ear.train()
-    answers, truths = np.array(answers), np.array(truths)
-    return [float(np.corrcoef(answers[:, axis], truths[:, axis])[0, 1]) for axis in (0, 1)]
+    told, truths = np.array(told), np.array(truths)
+    valence, arousal = (np.corrcoef(told[:, axis], truths[:, axis])[0, 1] for axis in (0, 1))
+    return f"valence {valence:.2f}, arousal {arousal:.2f}" + (f", scene {right} of {len(items)}" if scenes else "")
 
 
 def teach(side, items, held, state, seed, minutes, batch=24, rate=4e-4):
     """One ear, taught for `minutes`, and a line that says how well it hears what it has not heard."""
     torch.manual_seed(seed)
-    rng, ear, own = np.random.default_rng([seed, SIDES.index(side)]), Ear(state), items[side]
+    rng, ear, own = np.random.default_rng([seed, SIDES.index(side)]), Ear(state), [item for kind in KINDS for item in items[side, kind]]
     average = torch.optim.swa_utils.AveragedModel(ear, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.995))
     optimiser = torch.optim.AdamW(ear.parameters(), rate, weight_decay=0.01)
-    traces = items["bgm"] if side == "voice" else ()
+    traces = items["bgm", "clean"] if side == "voice" else ()
     begin, step, sums = time.monotonic(), 0, np.zeros(3)
     while (part := (time.monotonic() - begin) / 60 / minutes) < 1:
         chosen = [own[index] for index in rng.integers(0, len(own), batch)]
@@ -155,43 +182,51 @@ def teach(side, items, held, state, seed, minutes, batch=24, rate=4e-4):
         sums[: len(parts)] += [float(value.detach()) for value in parts]
         step += 1
         if step % 100 == 0:
-            valence, arousal = correlations(average.module, held[side])
-            print(f"{side} step {step} errors {np.round(sums / 100, 3)} held out: valence {valence:.2f}, arousal {arousal:.2f}, "
+            print(f"{side} step {step} errors {np.round(sums / 100, 3)} held out: {report(average.module, held, side)}, "
                   f"{(time.monotonic() - begin) / 60:.1f} min", flush=True)
             sums[:] = 0
     ear = average.module
-    line = "{} ear, {} steps on {} items: correlation with what {} unheard ones tell, in steps of 8 s: valence {:.2f}, arousal {:.2f}".format(
-        side, step, len(own), len(held[side]), *correlations(ear, held[side]))
+    line = (f"{side} ear, {step} steps on {len(own)} stems: what {len(held[side, 'clean'])} unheard items tell, in steps of 8 s: "
+            f"{report(ear, held, side)}")
     return ear, line
 
 
 def levelled(ear, side, items, seed):
     """The ear's VGGish with its last layer turned: the first two outputs are valence and arousal as it hears them, in the same units for
-    both ears, so that heads which do nothing yet compare moods already; the other directions follow, quieter, scenes before the rest."""
+    both ears, and the music's next eight how far it hears each scene, so that heads which do nothing yet compare moods and scenes already;
+    the directions that are left follow, quieter."""
     rng, last = np.random.default_rng(seed), ear.vggish.embeddings[4]
     with torch.no_grad():
         outs = torch.cat([ear.vggish(torch.from_numpy(heard(item, starts_of(item.mel, rng), rng))[:, None]) for item in items[::2]])
-        taught = [ear.tell.weight, ear.scene.weight] if side == "bgm" else [ear.tell.weight]
-        count = sum(len(weight) for weight in taught)
-        basis = torch.linalg.qr(torch.cat([*taught, torch.eye(128)]).T)[0].T
-        loudness = torch.where(torch.arange(128) < count, SCENES_KEPT, REST_KEPT)[:, None]
-        spread = ((outs - outs.mean(0)) @ basis[2:].T).std(0)[:, None] + 1e-4
-        turn = torch.cat([MOODS_KEPT * ear.tell.weight, loudness[2:] * basis[2:] / spread])
-        last.bias.copy_(turn @ last.bias + torch.cat([MOODS_KEPT * ear.tell.bias, -(basis[2:] @ outs.mean(0)) * (loudness[2:] / spread)[:, 0]]))
+        weight, bias = MOODS_KEPT * ear.tell.weight, MOODS_KEPT * ear.tell.bias
+        if side == "bgm":
+            scenes = ear.scene.weight - ear.scene.weight.mean(0)
+            weight = torch.cat([weight, SCENES_KEPT * scenes])
+            bias = torch.cat([bias, SCENES_KEPT * (ear.scene.bias - ear.scene.bias.mean())])
+        basis = torch.linalg.qr(torch.cat([weight, torch.eye(128)]).T)[0].T[len(weight):]
+        basis = REST_KEPT * basis / (((outs - outs.mean(0)) @ basis.T).std(0)[:, None] + 1e-4)
+        turn, shift = torch.cat([weight, basis]), torch.cat([bias, -(basis @ outs.mean(0))])
+        last.bias.copy_(turn @ last.bias + shift)
         last.weight.copy_(turn @ last.weight)
     return ear.vggish
 
 
-def train(work, seed, minutes, threads=1):
-    """Both ears on the corpus in `work`, from the VGGish that listen.py left."""
+def before(work, pack, side):
+    path = work / "vggish.pt"
+    if path.exists():
+        return torch.load(path, weights_only=True)
+    return {name: tensor.float() for name, tensor in load_file(pack / f"vggish_{side}.safetensors").items()}
+
+
+def train(work, program, pack, seed, minutes, threads=1):
+    """Both ears on the corpus in `work`, from the VGGish that listen.py left or, where it has not run, from the pack's own."""
     torch.set_num_threads(threads)
-    state = torch.load(work / "vggish.pt", weights_only=True)
-    items, held = (bank([work / "arena"], work / "mel" / "arena", split) for split in ("train", "val"))
+    items, held = (bank([work / "arena"], work / "mel" / "arena", split, program, pack) for split in ("train", "val"))
     lines = []
     for side in SIDES:
-        ear, line = teach(side, items, held, state, seed, minutes)
+        ear, line = teach(side, items, held, before(work, pack, side), seed, minutes)
         torch.save(ear.state_dict(), work / f"ear_{side}_whole.pt")
-        torch.save(levelled(ear, side, items[side], seed).state_dict(), work / f"ear_{side}.pt")
+        torch.save(levelled(ear, side, items[side, "clean"], seed).state_dict(), work / f"ear_{side}.pt")
         lines.append(line)
         print(line, flush=True)
     (work / "ears.md").write_text("\n".join(lines) + "\n")

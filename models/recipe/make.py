@@ -1,4 +1,4 @@
-"""The one entry of the recipe: python models/recipe/make.py --work DIR [demo|data|separator|vggish|arena|ears|pack|heads|evaluate|all]
+"""The one entry of the recipe: python models/recipe/make.py --work DIR [demo|data|separator|vggish|arena|ears|eye|pack|heads|evaluate|all]
 
 Everything is made from nothing: speech by espeak-ng, flite and festival, music by the recipe's composer through fluidsynth and the
 distribution's soundfonts, pictures by the recipe's renderer. Debian 12 packages it calls:
@@ -14,7 +14,7 @@ import sys
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 sys.path.insert(0, str(HERE))
-STEPS = ["demo", "data", "separator", "vggish", "arena", "ears", "pack", "heads", "evaluate"]
+STEPS = ["demo", "data", "separator", "vggish", "arena", "ears", "eye", "pack", "heads", "evaluate"]
 
 
 def main():
@@ -28,6 +28,7 @@ def main():
     parser.add_argument("--program", type=pathlib.Path, default=ROOT / "target" / "release" / "undertone", help="undertone itself")
     parser.add_argument("--minutes", type=float, default=90.0, help="training time of the separator")
     parser.add_argument("--ear-minutes", type=float, default=16.0, help="training time of each ear")
+    parser.add_argument("--eye-minutes", type=float, default=45.0, help="training time of SlowFast")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
@@ -56,7 +57,10 @@ def run(step, arguments):
         heads.corpus(arguments.program, arguments.work)
     elif step == "ears":
         import hear
-        hear.train(arguments.work, arguments.seed, arguments.ear_minutes, arguments.threads)
+        hear.train(arguments.work, arguments.program, arguments.pack, arguments.seed, arguments.ear_minutes, arguments.threads)
+    elif step == "eye":
+        import see
+        see.train(arguments.work, arguments.seed, arguments.eye_minutes, arguments.threads)
     elif step == "heads":
         import heads
         heads.train(arguments.program, arguments.work, arguments.pack)

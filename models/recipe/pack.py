@@ -9,32 +9,40 @@ import torch
 from safetensors.torch import save_file
 
 import features
+import hear
 import unet
 
 TRAINED = ("The separator was trained on speech by espeak-ng, flite and festival over music by the recipe's composer and the Freedoom "
            "compositions (BSD-3-Clause, see models/README.md), played by fluidsynth, with generated game sounds.")
 LISTENED = "VGGish was trained to tell recordings of the same corpus apart, without labels."
 TAUGHT = "The two VGGish were then taught the moods of the generated corpus arena."
+SEEN = "SlowFast was taught the moods and scenes of arena's pictures."
 SEEDED = "SlowFast is seeded, not trained."
-FRESH = "MRCMV's heads are first weights that compare what the two ears hear."
+FRESH = "MRCMV's heads are first weights that compare what the networks tell."
 FINISHED = "MRCMV's heads were trained on arena by the program."
+# A picture tells its moods more weakly than a voice.
+PICTURE_KEPT = 0.3
 
 
 def clips(video, count, generator):
-    """`count` clips of 64 fast frames [1,3,64,224,224] from the demo's picture, each cropped, mirrored and tinted its own way."""
-    raw = subprocess.run(["ffmpeg", "-v", "error", "-i", str(video), "-t", "32", "-vf", "fps=2,scale=456:256", "-f", "rawvideo",
+    """`count` clips of 64 fast frames [1,3,64,112,112] from the demo's picture, each cropped, mirrored and tinted its own way."""
+    raw = subprocess.run(["ffmpeg", "-v", "error", "-i", str(video), "-t", "32", "-vf", "fps=2,scale=228:128", "-f", "rawvideo",
                           "-pix_fmt", "rgb24", "-"], capture_output=True, check=True).stdout
-    frames = torch.from_numpy(np.frombuffer(raw, np.uint8).reshape(-1, 256, 456, 3).copy()).float().div(255)[:64]
+    frames = torch.from_numpy(np.frombuffer(raw, np.uint8).reshape(-1, 128, 228, 3).copy()).float().div(255)[:64]
     for _ in range(count):
-        top, left = (int(torch.randint(0, room, (1,), generator=generator)) for room in (32, 232))
-        clip = frames[:, top: top + 224, left: left + 224].permute(3, 0, 1, 2)
+        top, left = (int(torch.randint(0, room, (1,), generator=generator)) for room in (16, 116))
+        clip = frames[:, top: top + 112, left: left + 112].permute(3, 0, 1, 2)
         clip = clip.flip(3) if torch.rand(1, generator=generator) < 0.5 else clip
         tint = 0.6 + 0.8 * torch.rand(3, 1, 1, 1, generator=generator)
         yield ((clip * tint).clamp(0, 1)[None] - 0.45) / 0.225
 
 
-def slowfast_parameters(video, seed):
-    """Seeded weights whose batch norms were set by running the demo's picture through them."""
+def slowfast_parameters(video, work, seed):
+    """Weights of the eye if it was taught, else seeded ones whose batch norms were set by running the demo's picture through them."""
+    eye = eye_of(work)
+    if eye is not None:
+        own = {name.removeprefix("slowfast."): tensor for name, tensor in eye.items() if name.startswith("slowfast.")}
+        return {name: tensor for name, tensor in own.items() if not name.endswith("num_batches_tracked")}
     torch.manual_seed(seed)
     net = features.SlowFast(**features.SLOWFAST).train()
     for layer in net.modules():
@@ -46,6 +54,22 @@ def slowfast_parameters(video, seed):
             slow, quick = net(fast[:, :, pick], fast)
     print(f"slowfast: slow {slow.mean():.2f} +- {slow.std():.2f}, fast {quick.mean():.2f} +- {quick.std():.2f}")
     return {name: tensor for name, tensor in net.state_dict().items() if not name.endswith("num_batches_tracked")}
+
+
+def eye_of(work):
+    path = work / "eye.pt"
+    return torch.load(path, weights_only=True) if path.exists() else None
+
+
+def told_by(eye):
+    """First rows of `video_fc` and their biases: the moods and scenes that the eye tells, as loud as the music's ear tells them."""
+    if eye is None:
+        return None
+    weight, bias = eye["tell.weight"].clone(), eye["tell.bias"].clone()
+    for part, kept in ((slice(0, 2), PICTURE_KEPT * hear.MOODS_KEPT), (slice(2, None), hear.SCENES_KEPT)):
+        weight[part] *= kept
+        bias[part] *= kept
+    return weight, bias
 
 
 def vggish_parameters(work, seed, side=None):
@@ -77,10 +101,10 @@ def make(target, work, seed):
     half = lambda tensors: {name: tensor.detach().half().contiguous() for name, tensor in tensors.items()}
     files = {
         "spleeter.safetensors": half(separator_parameters(work, seed)),
-        "slowfast.safetensors": half(slowfast_parameters(demo, seed)),
+        "slowfast.safetensors": half(slowfast_parameters(demo, work, seed)),
         "vggish_voice.safetensors": half(vggish_parameters(work, seed, "voice")),
         "vggish_bgm.safetensors": half(vggish_parameters(work, seed, "bgm")),
-        "mrcmv.safetensors": half(features.mrcmv_parameters(seed)),
+        "mrcmv.safetensors": half(features.mrcmv_parameters(seed, told_by(eye_of(work)))),
     }
     digests = {}
     for name, tensors in files.items():
@@ -97,6 +121,7 @@ def make(target, work, seed):
     trained = TRAINED if (work / "separator.pt").exists() else "The separator is seeded, not yet trained."
     heard = LISTENED if (work / "vggish.pt").exists() else "VGGish is seeded, not yet trained."
     taught = f" {TAUGHT}" if (work / "ear_voice.pt").exists() else ""
-    provenance = f"Made from nothing by models/recipe. {trained} {heard}{taught} {SEEDED} {FRESH}"
+    seen = SEEN if eye_of(work) is not None else SEEDED
+    provenance = f"Made from nothing by models/recipe. {trained} {heard}{taught} {seen} {FRESH}"
     manifest = {"name": "compact", "version": "0.1.0", "licence": "CC0-1.0", "provenance": provenance, "networks": networks}
     (target / "pack.json").write_text(json.dumps(manifest, indent=1) + "\n")
