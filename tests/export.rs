@@ -7,7 +7,8 @@ use undertone::device::DeviceChoice;
 use undertone::engine::export::{ExportReport, ExportRequest, export};
 use undertone::engine::{Engine, EngineOptions};
 use undertone::error::{ErrorKind, Result};
-use undertone::jobs::{CancelToken, Monitor, Report};
+use undertone::jobs::Monitor;
+use undertone::jobs::testing::cancelling_at;
 use undertone::media::testing::{Synthetic, synthesise};
 use undertone::media::{AudioFormat, decode_audio, probe};
 use undertone::mix::MixSettings;
@@ -273,18 +274,7 @@ fn cancel_leaves_an_existing_file_as_it_was() {
     std::fs::write(&request.out, "mine").expect("a file");
     let before = desk.listing();
     for stop_at in [0.0f32, 0.3, 0.8, 0.905, 1.0] {
-        let cancel = CancelToken::default();
-        let token = cancel.clone();
-        let monitor = Monitor::new(cancel, move |report| {
-            if let Report::Progress {
-                fraction: Some(fraction),
-                ..
-            } = report
-                && fraction >= stop_at
-            {
-                token.cancel();
-            }
-        });
+        let monitor = cancelling_at(stop_at);
         let error = export(&desk.engine, &request, &monitor).expect_err("cancelled");
         assert_eq!(error.kind(), ErrorKind::Cancelled, "at {stop_at}: {error}");
         assert_eq!(desk.listing(), before, "at {stop_at}");

@@ -113,7 +113,10 @@ fn spleeter_equals_its_reference() -> Result<()> {
                 check(&name, &kept, &reference[&name]);
                 layers += 1;
             })?;
-            assert_eq!((stems.len(), layers), (config.stems.len(), 13 * config.stems.len()));
+            assert_eq!(
+                (stems.len(), layers),
+                (config.stems.len(), 13 * config.stems.len())
+            );
             for (stem, output) in stems.iter().enumerate() {
                 let name = format!("{case}.{stem}");
                 check(&name, &output.index_select(&every, 3)?, &reference[&name]);

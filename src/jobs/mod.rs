@@ -6,6 +6,7 @@
 
 mod monitor;
 mod runner;
+pub mod testing;
 
 pub use monitor::{CancelToken, Monitor, Report};
 pub use runner::{JobEvent, JobId, JobState, JobStatus, Runner};

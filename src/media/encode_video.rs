@@ -151,7 +151,7 @@ fn drawing_source(mut picture: Box<dyn MovingPicture>) -> Result<gst_app::AppSrc
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::jobs::{CancelToken, Report};
+    use crate::jobs::testing::cancelling_at;
     use crate::media::{AudioFormat, FrameFit, decode_audio, probe, sample_frames};
 
     /// Grey that grows lighter.
@@ -247,18 +247,7 @@ mod tests {
     fn a_cancel_at_any_moment_leaves_no_file() {
         let folder = tempfile::tempdir().expect("temporary folder");
         for stop_at in [0.0f32, 1.0] {
-            let token = CancelToken::default();
-            let raised = token.clone();
-            let monitor = Monitor::new(token, move |report| {
-                if let Report::Progress {
-                    fraction: Some(fraction),
-                    ..
-                } = report
-                    && fraction >= stop_at
-                {
-                    raised.cancel();
-                }
-            });
+            let monitor = cancelling_at(stop_at);
             let bitrates = Bitrates {
                 picture: 200_000,
                 sound: 96_000,

@@ -58,11 +58,7 @@ pub(super) struct Seen {
 }
 
 /// The distinct frames that SlowFast sees of a clip, and for each of its 64 fast ones the place among them.
-fn watch(
-    clip: &Clip<'_>,
-    config: &slowfast::Config,
-    monitor: &Monitor,
-) -> Result<(Vec<Frame>, Vec<usize>)> {
+fn watch(clip: &Clip<'_>, config: &slowfast::Config, monitor: &Monitor) -> Result<(Vec<Frame>, Vec<usize>)> {
     monitor.progress("Looking at the picture", Some(0.0));
     let (times, places) = frame_times(clip.start_s, clip.length_s);
     let fit = FrameFit::ScaleAndCrop {

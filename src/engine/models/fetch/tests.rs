@@ -5,7 +5,7 @@ use std::thread::{Builder, sleep};
 
 use super::*;
 use crate::checksum::sha256_of;
-use crate::jobs::{CancelToken, Report};
+use crate::jobs::testing::cancelling_at;
 use crate::networks::weights::Network;
 
 /// Longer than any answer of a server on the same computer takes, however busy it is.
@@ -272,18 +272,7 @@ fn a_server_that_cannot_is_given_up_and_what_came_is_kept() -> Result<()> {
 #[test]
 fn a_cancel_keeps_what_came() {
     let (server, desk) = (Server::start(&[]), Desk::new());
-    let token = CancelToken::default();
-    let raised = token.clone();
-    let monitor = Monitor::new(token, move |report| {
-        if let Report::Progress {
-            fraction: Some(fraction),
-            ..
-        } = report
-            && fraction > 0.4
-        {
-            raised.cancel();
-        }
-    });
+    let monitor = cancelling_at(0.4);
     let error = fetch(&server.source(), &desk.file, PATIENCE, &monitor).expect_err("cancelled");
     assert!(error.is_cancelled(), "{error}");
     desk.fetch(&server.source()).expect("the rest");
@@ -295,18 +284,7 @@ fn a_cancel_keeps_what_came() {
 #[test]
 fn a_cancel_does_not_wait_for_a_silent_server() {
     let (server, desk) = (Server::start(&[Act::Silence]), Desk::new());
-    let token = CancelToken::default();
-    let raised = token.clone();
-    let monitor = Monitor::new(token, move |report| {
-        if let Report::Progress {
-            fraction: Some(fraction),
-            ..
-        } = report
-            && fraction > 0.0
-        {
-            raised.cancel();
-        }
-    });
+    let monitor = cancelling_at(f32::MIN_POSITIVE);
     let forever = Duration::from_hours(1);
     let error = fetch(&server.source(), &desk.file, forever, &monitor).expect_err("cancelled");
     assert!(error.is_cancelled(), "{error}");
