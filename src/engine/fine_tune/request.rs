@@ -12,6 +12,9 @@ use crate::networks::mrcmv::Norm;
 use crate::retrieval::Recall;
 use crate::training::{Config, OptimizerConfig};
 
+/// Epochs in which each item is drawn anew once. An item takes seconds, an epoch of the heads hardly one.
+const REDRAW: usize = 20;
+
 /// Which system is trained.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -140,7 +143,8 @@ pub struct FineTuneRequest {
     /// Renderings of each cut's sounds, from which each epoch draws one of either side: mixes with another track and
     /// levels of the own one, or, where only the mix is known, gains.
     pub renderings: usize,
-    /// Epochs after which all sounds are drawn anew, 1 being the reading to the letter; `None` keeps those drawn at first.
+    /// Epochs in which each item is drawn anew once, an equal share of the items in every epoch: another cut, with sounds of
+    /// its own. 1 is the reading to the letter; `None` keeps what was drawn at first. The baselines always keep it.
     pub redraw: Option<usize>,
     /// Stops after this many epochs without a better recall on the validation items and keeps the best; `None` runs all.
     pub patience: Option<usize>,
@@ -166,7 +170,7 @@ impl FineTuneRequest {
             norm: None,
             cuts: CUTS,
             renderings: RENDERINGS,
-            redraw: None,
+            redraw: Some(REDRAW),
             patience: None,
             training: None,
         }
