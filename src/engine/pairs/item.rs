@@ -393,6 +393,81 @@ fn nothing_left(item: &Usable) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::device::DeviceChoice;
+    use crate::engine::clips::Listening;
+    use crate::engine::corpus::media_file;
+    use crate::engine::{Engine, EngineOptions};
+    use crate::media::{AudioFormat, WavWriter};
+    use crate::settings::Folders;
+
+    /// Reading, point 7: A and B differ in video and track.
+    #[test]
+    fn nothing_of_a_candidate_lies_under_its_query() -> Result<()> {
+        let home = tempfile::tempdir().expect("temporary folder");
+        let engine = Engine::open(EngineOptions {
+            device: DeviceChoice::Cpu,
+            pack: "compact".to_owned(),
+            library: None,
+            folders: Folders::under(home.path()),
+        })?;
+        let silent = Monitor::silent();
+        let file = |name: &str, level: f32| -> Result<MediaFile> {
+            let path = home.path().join(name);
+            let mut file = WavWriter::create(&path, AudioFormat::VGGISH)?;
+            file.write(&vec![level; 16_000])?;
+            file.finish()?;
+            media_file(&path, 1.0, &silent)
+        };
+        let item = |id: &str, level: f32, bgm: Option<MediaFile>| -> Result<Usable> {
+            Ok(Usable {
+                id: id.to_owned(),
+                split: Split::Train,
+                tags: Vec::new(),
+                video: file(&format!("{id}.wav"), level)?,
+                picture: false,
+                voice: None,
+                bgm,
+                remark: None,
+            })
+        };
+        let (one, other) = (file("one.wav", 0.5)?, file("other.wav", 0.6)?);
+        let corpus = Inspected {
+            name: "small".to_owned(),
+            items: vec![
+                item("a", 0.1, Some(one.clone()))?,
+                item("a again", 0.1, Some(other.clone()))?,
+                item("b, of the same track", 0.2, Some(one))?,
+                item("c", 0.3, Some(other))?,
+                item("d, whose track is unknown", 0.4, None)?,
+            ],
+            rejected: Vec::new(),
+        };
+        let clips = Clips::new(&engine, Listening::Rows)?;
+        let how = Pairing {
+            leak_free: true,
+            cuts: 1,
+            renderings: 1,
+            seed: 0,
+            visual_only: false,
+        };
+        let maker = Maker::new(&clips, &corpus, how, &silent)?;
+        let under = |item: usize| -> Vec<&str> {
+            let partners = maker.partners(&corpus.items[item]);
+            partners.iter().map(|partner| partner.id.as_str()).collect()
+        };
+        assert_eq!(under(0), ["c"]);
+        assert_eq!(under(3), ["a", "b, of the same track"]);
+        assert_eq!(under(4).len(), 4);
+        let mut rng = rng_of(1, "beds");
+        for _ in 0..20 {
+            let bed = Bed::drawn(&corpus.items[3], &mut rng);
+            let (Bed::Track(window) | Bed::Stem(window)) = bed;
+            let name = window.file.path.file_name().expect("a name");
+            assert_eq!(name == "other.wav", matches!(bed, Bed::Track(_)));
+            assert!(name == "other.wav" || name == "c.wav", "{name:?}");
+        }
+        Ok(())
+    }
 
     #[test]
     fn candidate_windows_lie_apart_where_the_video_allows() {
