@@ -5,10 +5,11 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::engine::Engine;
 use crate::engine::corpus::{CUTS, RENDERINGS};
 pub use crate::engine::pairs::{Source, Understood};
 use crate::error::{Error, ErrorKind, Result};
-use crate::networks::mrcmv::Norm;
+use crate::networks::mrcmv::{self, Norm};
 use crate::retrieval::Recall;
 use crate::training::{Config, OptimizerConfig};
 
@@ -173,6 +174,22 @@ impl FineTuneRequest {
             redraw: Some(REDRAW),
             patience: None,
             training: None,
+        }
+    }
+}
+
+impl FineTuneRequest {
+    /// What the user's own finished videos are learnt by, a few dozen at most: [`Config::small_corpus`], not the paper's
+    /// training, whose steps depend on how large the rows of the pack are ([`Config`]). A pack that ranks by distance is
+    /// trained as the paper's.
+    pub fn own_videos(engine: &Engine, corpus: &Path, out: &Path) -> Self {
+        let norm = engine
+            .pack()
+            .config("mrcmv")
+            .map_or(Norm::None, |heads: mrcmv::Config| heads.norm);
+        Self {
+            training: (norm != Norm::None).then(Config::small_corpus),
+            ..Self::new(corpus, out)
         }
     }
 }

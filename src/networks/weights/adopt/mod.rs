@@ -182,7 +182,7 @@ pub fn adopt(network: Network, checkpoint: Checkpoint) -> Result<Adopted> {
 mod tests {
     use serde_json::json;
 
-    use super::super::checkpoint::Arrays;
+    use super::super::checkpoint::{Arrays, Form};
     use super::*;
 
     #[test]
