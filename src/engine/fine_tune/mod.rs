@@ -104,7 +104,8 @@ fn run(
         folder: &run_folder,
         about: about(system, &corpus, (pairing, recognised)),
     };
-    let report = |epoch: &Epoch| epoch_report(epoch, config.epochs, held_out);
+    let raised = request.method == Method::Mrcmv && config.objective == ObjectiveConfig::Triplet;
+    let report = |epoch: &Epoch| epoch_report(epoch, config.epochs, held_out, raised);
     let rejected: Vec<(String, String)> = corpus.rejected.iter().cloned().chain(built.rejected).collect();
     let outcome = train(
         run,
@@ -269,7 +270,7 @@ fn about(system: &System<'_>, corpus: &Inspected, (pairing, recognised): (&str, 
     })
 }
 
-fn epoch_report(epoch: &Epoch, epochs: usize, held_out: usize) -> EpochReport {
+fn epoch_report(epoch: &Epoch, epochs: usize, held_out: usize, raised: bool) -> EpochReport {
     EpochReport {
         epoch: epoch.epoch,
         epochs,
@@ -280,7 +281,7 @@ fn epoch_report(epoch: &Epoch, epochs: usize, held_out: usize) -> EpochReport {
             .validation
             .filter(|_| held_out > 10)
             .map(|recall| recall.r10),
-        margin: epoch.margin,
+        margin: raised.then_some(epoch.margin),
     }
 }
 

@@ -216,8 +216,8 @@ pub struct EpochReport {
     pub validation_r1: Option<f64>,
     /// Recall@10 on the validation items, percent; `None` where there are too few.
     pub validation_r10: Option<f64>,
-    /// Margin in force.
-    pub margin: f64,
+    /// Margin in force; `None` where the loss has none that is raised.
+    pub margin: Option<f64>,
 }
 
 /// What training left.

@@ -90,7 +90,8 @@ pub(super) fn loss_card(ui: &mut Ui, state: &State, tokens: &Tokens) {
     let curve = &state.training.curve;
     let margin = curve
         .last()
-        .map(|last| format!("margin {:.0}", last.margin))
+        .and_then(|last| last.margin)
+        .map(|margin| format!("margin {margin:.0}"))
         .unwrap_or_default();
     card(ui, "Loss", &margin, |ui| {
         // The state before training has no loss of its own.
