@@ -167,7 +167,7 @@ fn with_left_out(error: Error, rejected: &[(String, String)]) -> Error {
     }
     let others = match rejected.len() - 1 {
         0 => String::new(),
-        more => format!(", and {more} more, which corpus check lists"),
+        more => format!(", and {more} more"),
     };
     Error::new(
         error.kind(),
