@@ -75,17 +75,14 @@ pub fn recode(
     give(&source, &samples, format);
     let mut coded = Vec::with_capacity(samples.len());
     while !sink.is_eos() {
-        match sink.try_pull_sample(gst::ClockTime::from_mseconds(50)) {
-            Some(sample) => {
-                take(&sample, &mut coded)?;
-                pipeline.moved();
-            }
-            None => {
-                monitor.check()?;
-                pipeline.poll()?;
-                pipeline.check_stall()?;
-            }
+        if let Some(sample) = sink.try_pull_sample(gst::ClockTime::from_mseconds(50)) {
+            take(&sample, &mut coded)?;
+            pipeline.moved();
+        } else {
+            pipeline.poll()?;
+            pipeline.check_stall()?;
         }
+        monitor.check()?;
     }
     pipeline.poll()?;
     coded.drain(..(encoder.lead as usize * format.channels as usize).min(coded.len()));
