@@ -126,6 +126,16 @@ impl Error {
         self.kind
     }
 
+    /// Whether there is no room left to write to, so that nothing else will be written either.
+    pub fn is_disk_full(&self) -> bool {
+        use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+        let source = self
+            .source
+            .as_deref()
+            .and_then(|source| source.downcast_ref::<io::Error>());
+        source.is_some_and(|source| matches!(source.kind(), StorageFull | QuotaExceeded | FileTooLarge))
+    }
+
     /// Whether the user asked for this.
     pub fn is_cancelled(&self) -> bool {
         self.kind == ErrorKind::Cancelled

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use super::Choices;
 use super::filter::Filter;
 use super::notes::Notes;
-use super::state::WindowState;
+use super::state::{Tab, WindowState};
 use crate::device::DeviceChoice;
 use crate::engine::corpus::CorpusReport;
 use crate::engine::fine_tune::{EpochReport, FineTuneReport, Understood, Unfinished};
@@ -251,6 +251,16 @@ impl State {
             && self.training.job.is_none()
             && !self.window.corpus.trim().is_empty()
             && !self.window.pack_name.trim().is_empty()
+    }
+
+    /// Whether the primary action is one of the training panel: to start with a corpus, or to keep a model that waits. With
+    /// music in the mix it is the export.
+    pub(super) fn training_is_primary(&self) -> bool {
+        let training = &self.training;
+        let starts = training.curve.is_empty() && self.can_train();
+        let decides = training.report.is_some() && training.pack.as_ref() != Some(&self.settings.pack);
+        let exports = self.has_clip() && self.candidate().is_some();
+        self.window.tab == Tab::Training && !exports && (starts || decides)
     }
 
     /// The end of the window that music is suggested for, seconds.

@@ -25,9 +25,9 @@ pub(super) enum Tab {
 #[serde(rename_all = "lowercase")]
 pub(super) enum Until {
     /// When the loss has converged, as in the paper.
-    #[default]
     Converged,
     /// When recall on the held-out videos no longer rises; the best epoch is kept.
+    #[default]
     Recall,
     /// After so many epochs.
     Epochs,

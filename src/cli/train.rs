@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use super::Done;
-use super::args::{CorpusCommand, Descent, EvaluateArgs, Separation, TrainArgs};
+use super::args::{CorpusCommand, Descent, EvaluateArgs, Redraw, Separation, TrainArgs};
 use super::console::{Align, Table, complain, one_line, print, print_json};
 use super::session::Session;
 use crate::engine::corpus::{self, GenerateRequest, ImportRequest};
 use crate::engine::evaluate::{self, Ask, EvaluateReport, EvaluateRequest, EvaluateRow, Protocol};
-use crate::engine::fine_tune::{self, EpochReport, FineTuneRequest, News};
+use crate::engine::fine_tune::{self, EpochReport, FineTuneRequest, Method, News};
 use crate::error::{Error, ErrorKind, Result};
 use crate::training::{ObjectiveConfig, OptimizerConfig, RateSchedule};
 
@@ -83,6 +83,7 @@ fn request_of(args: TrainArgs) -> Result<FineTuneRequest> {
     training.batch_size = args.batch.map_or(training.batch_size, |batch| batch as usize);
     training.lambda = args.lambda.unwrap_or(training.lambda);
     training.margin.start = args.margin.unwrap_or(training.margin.start);
+    let plain = FineTuneRequest::new(&args.corpus, &args.out);
     Ok(FineTuneRequest {
         method: args.method,
         without: args.without,
@@ -95,10 +96,19 @@ fn request_of(args: TrainArgs) -> Result<FineTuneRequest> {
         norm: args.norm,
         cuts: args.cuts as usize,
         renderings: args.renderings as usize,
-        redraw: args.redraw.map(|epochs| epochs as usize),
+        redraw: match args.redraw {
+            None => plain.redraw,
+            Some(Redraw::Never) => None,
+            Some(Redraw::Every(_)) if args.method != Method::Mrcmv => {
+                return Err(unfitting(
+                    "--redraw goes with --method mrcmv; the baselines keep the windows they began with",
+                ));
+            }
+            Some(Redraw::Every(epochs)) => Some(epochs),
+        },
         patience: args.patience.map(|patience| patience as usize),
         training: Some(training),
-        ..FineTuneRequest::new(&args.corpus, &args.out)
+        ..plain
     })
 }
 
@@ -236,6 +246,11 @@ fn check(session: &Session, folder: &Path, json: bool) -> Result<Done> {
         print_json(&report)?;
     } else {
         complain_of(&report.rejected);
+        for item in &report.items {
+            if let Some(remark) = &item.remark {
+                complain(&format!("{}: {remark}", item.id));
+            }
+        }
         print(&format!(
             "{}: {} train, {} val, {} test, {} rejected\n",
             one_line(&report.name),

@@ -29,6 +29,7 @@ mod odd_media;
 mod picture;
 mod pipeline;
 mod probe;
+mod recode;
 mod remux;
 mod sentences;
 mod source;
@@ -42,6 +43,7 @@ pub use encode_video::{Bitrates, MovingPicture, encode_video};
 pub use follow::{VideoFollower, VideoFrame};
 pub use info::{AudioStream, MediaInfo, Tags, VideoStream};
 pub use probe::probe;
+pub use recode::{SoundCodec, recode};
 pub use remux::{Container, MixedSound, Picture, remux};
 
 use std::path::PathBuf;

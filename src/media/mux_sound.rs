@@ -23,14 +23,14 @@ const AAC_BITRATE: i32 = 256_000;
 const OPUS_BITRATE: i32 = 160_000;
 
 /// An encoder and the samples that it puts before the first one it was given.
-struct Encoder {
-    name: &'static str,
-    lead: u64,
+pub(super) struct Encoder {
+    pub(super) name: &'static str,
+    pub(super) lead: u64,
     bitrate: i32,
 }
 
 /// `avenc_aac` codes one block of 1024 ahead; `voaacenc` adds its own look-ahead.
-const AAC: &[Encoder] = &[
+pub(super) const AAC: &[Encoder] = &[
     Encoder {
         name: "avenc_aac",
         lead: 1024,
@@ -44,7 +44,7 @@ const AAC: &[Encoder] = &[
 ];
 
 /// Matroska states the pre-skip of Opus, and readers leave it out.
-const OPUS: &[Encoder] = &[Encoder {
+pub(super) const OPUS: &[Encoder] = &[Encoder {
     name: "opusenc",
     lead: 0,
     bitrate: OPUS_BITRATE,
@@ -78,13 +78,7 @@ impl SoundTrack {
         bitrate: Option<u32>,
     ) -> Result<Self> {
         let choice = if container == Container::Mp4 { AAC } else { OPUS };
-        let encoder = choice
-            .iter()
-            .find(|encoder| elements::is_present(encoder.name))
-            .ok_or_else(|| {
-                let names: Vec<&str> = choice.iter().map(|encoder| encoder.name).collect();
-                elements::missing_element(&names)
-            })?;
+        let encoder = present(choice)?;
         let format = sound.format();
         let encode = elements::make(encoder.name)?;
         encode.set_property(
@@ -140,6 +134,20 @@ impl SoundTrack {
     pub(super) fn sample_rate(&self) -> u32 {
         self.format.sample_rate
     }
+}
+
+/// The first of `choice` that is installed.
+///
+/// # Errors
+/// When none is.
+pub(super) fn present(choice: &'static [Encoder]) -> Result<&'static Encoder> {
+    choice
+        .iter()
+        .find(|encoder| elements::is_present(encoder.name))
+        .ok_or_else(|| {
+            let names: Vec<&str> = choice.iter().map(|encoder| encoder.name).collect();
+            elements::missing_element(&names)
+        })
 }
 
 /// A source that renders a block whenever the encoder wants one.

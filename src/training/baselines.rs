@@ -1,15 +1,16 @@
 //! CMMR and CBVMR on cached features: what they are asked with, and what they learn by.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 use candle_core::backprop::GradStore;
 use candle_core::{DType, Tensor};
 
 use super::heads::{Cut, Example, stack_music};
+use super::learner::Learner;
 use super::objective::Objective;
 use super::ranking::{CbvmrLoss, CmmrLoss, inter_modal, intra_modal, tag_loss};
 use super::sampler::Draw;
-use super::trainer::Learner;
 use super::variables::Variables;
 use crate::error::{Error, ErrorKind, Result};
 use crate::networks::cbvmr::{self, Cbvmr, Embedded, Norming, picture_statistics};
@@ -124,16 +125,18 @@ impl Learner for CmmrStreams {
         Ok(((ranking * 2.0)? + (tags * self.loss.tags)?)?)
     }
 
-    fn embed_validation(&self) -> Result<Option<(Tensor, Tensor)>> {
-        if self.validation.is_empty() {
-            return Ok(None);
-        }
-        let (slow, fast) = stack_pictures(self.validation.iter())?;
-        let music = stack_music(self.validation.iter().map(|cut| cut.bgms.first()))?;
-        Ok(Some((
+    fn held_out(&self) -> usize {
+        self.validation.len()
+    }
+
+    fn embed_held_out(&self, items: Range<usize>) -> Result<(Tensor, Tensor)> {
+        let cuts = &self.validation[items];
+        let (slow, fast) = stack_pictures(cuts.iter())?;
+        let music = stack_music(cuts.iter().map(|cut| cut.bgms.first()))?;
+        Ok((
             self.network.video(&slow, &fast)?.embedding.detach(),
             self.network.music(&music)?.embedding.detach(),
-        )))
+        ))
     }
 
     fn metric(&self) -> Metric {
@@ -281,13 +284,20 @@ impl Learner for CbvmrSides {
         Ok((loss, gradients))
     }
 
-    fn embed_validation(&self) -> Result<Option<(Tensor, Tensor)>> {
+    fn held_out(&self) -> usize {
+        self.validation
+            .as_ref()
+            .map_or(0, |(pictures, _)| pictures.dims()[0])
+    }
+
+    fn embed_held_out(&self, items: Range<usize>) -> Result<(Tensor, Tensor)> {
         let Some((pictures, music)) = &self.validation else {
-            return Ok(None);
+            return Err(Error::internal("there are no validation items to embed"));
         };
-        let video = self.network.video(pictures, Norming::Running)?;
-        let music = self.network.music(music, Norming::Running)?;
-        Ok(Some((video.embedding.detach(), music.embedding.detach())))
+        let some = |rows: &Tensor| rows.narrow(0, items.start, items.len());
+        let video = self.network.video(&some(pictures)?, Norming::Running)?;
+        let music = self.network.music(&some(music)?, Norming::Running)?;
+        Ok((video.embedding.detach(), music.embedding.detach()))
     }
 
     fn metric(&self) -> Metric {

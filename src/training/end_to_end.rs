@@ -8,15 +8,16 @@
 //! norms keep the statistics they came with.
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::path::PathBuf;
 
 use candle_core::backprop::GradStore;
 use candle_core::{Device, Tensor, Var};
 
 use super::heads::{Cut, Example, Query, embed_queries, metric_of, stack_music};
+use super::learner::Learner;
 use super::objective::Objective;
 use super::sampler::{Absent, Draw};
-use super::trainer::Learner;
 use super::variables::Variables;
 use crate::error::{Error, Result};
 use crate::networks::mrcmv::{self, Mrcmv};
@@ -259,17 +260,17 @@ impl Learner for EndToEnd {
         Ok((loss, gradients))
     }
 
-    fn embed_validation(&self) -> Result<Option<(Tensor, Tensor)>> {
-        if self.validation.is_empty() {
-            return Ok(None);
-        }
-        let pairs: Vec<Pair<'_>> = self
-            .validation
+    fn held_out(&self) -> usize {
+        self.validation.len()
+    }
+
+    fn embed_held_out(&self, items: Range<usize>) -> Result<(Tensor, Tensor)> {
+        let pairs: Vec<Pair<'_>> = self.validation[items]
             .iter()
             .map(|cut| Pair::of(cut, 0, 0, Absent::Nothing))
             .collect::<Result<_>>()?;
         let (joint, bgm) = self.heads(&self.detached(&pairs)?)?;
-        Ok(Some((joint.detach(), bgm.detach())))
+        Ok((joint.detach(), bgm.detach()))
     }
 
     fn metric(&self) -> Metric {

@@ -3,10 +3,12 @@
 //! The paper cuts each video anew in every epoch. Features of an arbitrary cut need both networks again, so here an
 //! item brings a handful of random cuts, drawn once, and each epoch draws one of them.
 
+use std::ops::Range;
+
 use candle_core::Tensor;
 
+use super::learner::Learner;
 use super::sampler::{Absent, CutShape, Draw, ItemShape};
-use super::trainer::Learner;
 use super::variables::Variables;
 use crate::error::{Error, Result};
 use crate::networks::mrcmv::{Config, Mrcmv, Norm, Presence, QueryInput};
@@ -178,18 +180,19 @@ impl Learner for Heads {
         Ok((embed_queries(&self.network, &queries)?, self.network.bgm(&music)?))
     }
 
-    fn embed_validation(&self) -> Result<Option<(Tensor, Tensor)>> {
-        if self.validation.is_empty() {
-            return Ok(None);
-        }
-        let queries: Vec<Query<'_>> = self
-            .validation
+    fn held_out(&self) -> usize {
+        self.validation.len()
+    }
+
+    fn embed_held_out(&self, items: Range<usize>) -> Result<(Tensor, Tensor)> {
+        let cuts = &self.validation[items];
+        let queries: Vec<Query<'_>> = cuts
             .iter()
             .map(|cut| Query::of(cut, 0, Absent::Nothing))
             .collect();
-        let music = stack_music(self.validation.iter().map(|cut| cut.bgms.first()))?;
+        let music = stack_music(cuts.iter().map(|cut| cut.bgms.first()))?;
         let joint = embed_queries(&self.network, &queries)?.detach();
-        Ok(Some((joint, self.network.bgm(&music)?.detach())))
+        Ok((joint, self.network.bgm(&music)?.detach()))
     }
 
     fn metric(&self) -> Metric {

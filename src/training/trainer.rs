@@ -7,65 +7,25 @@
 //! so not every epoch is saved.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
-use candle_core::backprop::GradStore;
-use candle_core::{DType, Tensor};
+use candle_core::Tensor;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use super::checkpoint::{Checkpoint, Partial, Progress};
-use super::config::{Config, RateSchedule};
+use super::config::Config;
+use super::learner::{Learner, validate};
 use super::objective::{CLASSIFIER_BGM, CLASSIFIER_JOINT, Objective};
 use super::optimizer::{Optimizer, require_finite};
+use super::run_folder::{checkpoint_path, require_same_run, write_config, write_curves};
 use super::sampler::{Draw, Sampler};
 use super::variables::Variables;
 use crate::error::{Error, ErrorKind, Result};
-use crate::files::atomic_write;
 use crate::jobs::Monitor;
-use crate::retrieval::{Metric, Recall, ranks, recall};
-
-/// What is trained: turns pairs into embeddings, on whose variables the gradients end.
-pub trait Learner {
-    /// E_J and E_M of the pairs of a batch, [B, d_E] each.
-    ///
-    /// # Errors
-    /// When the device fails.
-    fn embed(&self, batch: &[Draw]) -> Result<(Tensor, Tensor)>;
-
-    /// What is minimised, of one batch: eq. 5 unless the system has a loss of its own.
-    ///
-    /// # Errors
-    /// When the device fails.
-    fn loss(&self, batch: &[Draw], objective: &Objective<'_>) -> Result<Tensor> {
-        let (joint, bgm) = self.embed(batch)?;
-        objective.loss(&joint, &bgm, batch)
-    }
-
-    /// The loss of one batch and its gradients, before a step is taken along them.
-    ///
-    /// # Errors
-    /// When the device fails.
-    fn gradients(&self, batch: &[Draw], objective: &Objective<'_>) -> Result<(Tensor, GradStore)> {
-        let loss = self.loss(batch, objective)?;
-        let gradients = loss.backward()?;
-        Ok((loss, gradients))
-    }
-
-    /// E_J and E_M of the validation items, [V, d_E] each; `None` without any.
-    ///
-    /// # Errors
-    /// When the device fails.
-    fn embed_validation(&self) -> Result<Option<(Tensor, Tensor)>>;
-
-    /// How embeddings are compared in ranking.
-    fn metric(&self) -> Metric;
-
-    /// d_E.
-    fn width(&self) -> usize;
-}
+use crate::retrieval::Recall;
 
 /// One point of the curves.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -80,11 +40,11 @@ pub struct Epoch {
     pub validation: Option<Recall>,
 }
 
-/// The items of a run with other sounds, every few epochs (reading, point 7).
+/// The items of a run, some of them drawn anew between epochs (reading, point 7).
 pub struct Redraw<'a> {
-    /// Epochs that one draw serves.
-    pub every: usize,
-    /// Makes draw 1, 2 and so on; draw 0 is the run's own. The items are those of the run's sampler, in its order.
+    /// The epoch whose draw still serves `epoch`: 1 is the run's own.
+    pub latest: &'a dyn Fn(usize) -> usize,
+    /// Makes what an epoch that has a draw of its own learns from. The items are those of the run's sampler, in its order.
     pub make: &'a dyn Fn(usize, &Monitor) -> Result<(Sampler, Box<dyn Learner>)>,
 }
 
@@ -123,11 +83,6 @@ const SAVE_EVERY: Duration = Duration::from_mins(1);
 const SAVE_AFTER: u32 = 20;
 /// Keeps the draw of the classifiers apart from that of the network.
 const CLASSIFIER_STREAM: u64 = 1 << 32;
-
-/// Path of the checkpoint in a run's folder.
-pub fn checkpoint_path(folder: &Path) -> PathBuf {
-    folder.join("checkpoint.safetensors")
-}
 
 /// Trains to the last epoch, or until the loss has converged or validation recall no longer improves. With `resume` it goes on from the folder's
 /// checkpoint where there is one. `on_epoch` sees every finished epoch, those before a resumption too.
@@ -168,7 +123,8 @@ struct State {
 
 /// A later draw.
 struct Drawn {
-    number: usize,
+    /// The epoch it was made for.
+    of: usize,
     sampler: Sampler,
     learner: Box<dyn Learner>,
 }
@@ -209,7 +165,7 @@ impl State {
             epoch: 0,
             loss: state.pass(run, 1, false, monitor)?,
             margin: run.config.margin.margin(1),
-            validation: validate(run.learner)?,
+            validation: validate(run.learner, state.progress.batch_size)?,
         };
         state.finish(run, before)?;
         Ok(state)
@@ -240,7 +196,7 @@ impl State {
             epoch: number,
             loss: self.pass(run, number, true, monitor)?,
             margin: run.config.margin.margin(number),
-            validation: validate(run.learner)?,
+            validation: validate(run.learner, self.progress.batch_size)?,
         };
         self.finish(run, epoch)?;
         Ok(epoch)
@@ -251,26 +207,19 @@ impl State {
         let Some(redraw) = &run.redraw else {
             return Ok(());
         };
-        let number = (epoch - 1) / redraw.every.max(1);
-        if number == 0 || self.drawn.as_ref().is_some_and(|drawn| drawn.number == number) {
+        let of = (redraw.latest)(epoch);
+        if of <= 1 || self.drawn.as_ref().is_some_and(|drawn| drawn.of == of) {
             return Ok(());
         }
-        // The last one's memory is given back first.
-        self.drawn = None;
         monitor.progress(
-            &format!("Drawing the sounds of epoch {epoch} anew"),
+            &format!("Drawing items of epoch {epoch} anew"),
             Some((epoch - 1) as f32 / run.config.epochs.max(1) as f32),
         );
-        let quiet = Monitor::new(monitor.cancel_token().clone(), |_| {});
-        let (sampler, learner) = (redraw.make)(number, &quiet)?;
+        let (sampler, learner) = (redraw.make)(of, monitor)?;
         if sampler.labels() != run.sampler.labels() || sampler.items().len() != run.sampler.items().len() {
             return Err(Error::internal("a draw holds other items than the run"));
         }
-        self.drawn = Some(Drawn {
-            number,
-            sampler,
-            learner,
-        });
+        self.drawn = Some(Drawn { of, sampler, learner });
         Ok(())
     }
 
@@ -424,25 +373,6 @@ fn add_classifiers(run: &mut Run<'_>) -> Result<()> {
     run.variables.draw(CLASSIFIER_BGM, &shape, width, &mut rng)
 }
 
-/// Recall on the validation items, each item's own BGM being the truth.
-fn validate(learner: &dyn Learner) -> Result<Option<Recall>> {
-    let Some((joint, bgm)) = learner.embed_validation()? else {
-        return Ok(None);
-    };
-    let (count, width) = joint.dims2()?;
-    if count < 2 {
-        return Ok(None);
-    }
-    let values =
-        |tensor: &Tensor| -> Result<Vec<f32>> { Ok(tensor.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?) };
-    Ok(Some(recall(&ranks(
-        &values(&joint)?,
-        &values(&bgm)?,
-        width,
-        learner.metric(),
-    ))))
-}
-
 fn require_pairs(sampler: &Sampler) -> Result<()> {
     let items = sampler.items();
     let told_apart = items
@@ -464,47 +394,6 @@ fn require_pairs(sampler: &Sampler) -> Result<()> {
     ))
 }
 
-fn require_same_run(saved: &Progress, run: &Run<'_>, path: &Path) -> Result<()> {
-    let differs = |what: &str| {
-        Err(Error::input(
-            path,
-            format!(
-                "belongs to a run with another {what}, so it cannot be resumed; train anew in another folder"
-            ),
-        ))
-    };
-    // What may change, because no step that was taken depends on it. Under a schedule every step depends on the last epoch.
-    let adjusted = Config {
-        epochs: match run.config.rate_schedule {
-            RateSchedule::Constant => run.config.epochs,
-            RateSchedule::Cosine => saved.config.epochs,
-        },
-        until_converged: run.config.until_converged,
-        patience: run.config.patience,
-        ..saved.config.clone()
-    };
-    if adjusted != *run.config {
-        return differs(if adjusted.seed == run.config.seed {
-            "training setting"
-        } else {
-            "seed"
-        });
-    }
-    if saved.about != run.about {
-        let key = run
-            .about
-            .as_object()
-            .and_then(|about| {
-                about
-                    .iter()
-                    .find(|(key, value)| saved.about.get(key.as_str()) != Some(*value))
-            })
-            .map_or("set-up", |(key, _)| key.as_str());
-        return differs(key);
-    }
-    Ok(())
-}
-
 fn not_finite(config: &Config, epoch: usize, learns: bool) -> Error {
     if !learns {
         return Error::pack(
@@ -519,28 +408,4 @@ fn not_finite(config: &Config, epoch: usize, learns: bool) -> Error {
             "the loss grew beyond all numbers in epoch {epoch}; train again with a lower learning rate than {rate:e}"
         ),
     )
-}
-
-/// What was run, for whoever finds the folder.
-fn write_config(run: &Run<'_>) -> Result<()> {
-    let text = serde_json::to_vec_pretty(&serde_json::json!({
-        "program": env!("CARGO_PKG_VERSION"),
-        "revision": option_env!("UNDERTONE_REVISION").filter(|revision| !revision.is_empty()),
-        "training": run.config,
-        "about": run.about,
-    }))
-    .map_err(|source| Error::internal("the run's config could not be written as text").with_source(source))?;
-    atomic_write(&run.folder.join("config.json"), &text)
-}
-
-fn write_curves(folder: &Path, epochs: &[Epoch]) -> Result<()> {
-    let mut text = String::new();
-    for epoch in epochs {
-        let line = serde_json::to_string(epoch).map_err(|source| {
-            Error::internal("the run's curves could not be written as text").with_source(source)
-        })?;
-        text.push_str(&line);
-        text.push('\n');
-    }
-    atomic_write(&folder.join("curves.jsonl"), text.as_bytes())
 }

@@ -121,7 +121,7 @@ fn cmmr_equals_its_twin() -> Result<()> {
             .flat_map(|example| example.cuts)
             .collect(),
     )?;
-    let (video, music) = streams.embed_validation()?.expect("validation");
+    let (video, music) = streams.embed_held_out(0..streams.held_out())?;
     check("video", &video, &golden["cmmr.video"]);
     check("music", &music, &golden["cmmr.music"]);
     let network = Cmmr::new(&config, variables.builder())?;
@@ -157,7 +157,7 @@ fn cbvmr_equals_its_twin() -> Result<()> {
     let mean = sounds.mean(0)?;
     check("scale", variables.get("music_scale.running_mean")?, &mean);
     let variables = golden_variables(variables)?;
-    let (video, music) = sides.embed_validation()?.expect("validation");
+    let (video, music) = sides.embed_held_out(0..sides.held_out())?;
     check("video", &video, &golden["cbvmr.video"]);
     check("music", &music, &golden["cbvmr.music"]);
     check_gradients("cbvmr", &sides, &variables)?;

@@ -57,11 +57,15 @@ fn check_explains_every_rejected_item() -> Result<()> {
     )
     .expect("write");
     let report = check_corpus(folder.path(), &Monitor::silent())?;
-    assert_eq!((report.train, report.val, report.test), (1, 1, 1));
+    assert_eq!((report.train, report.val, report.test), (2, 1, 1));
     let good = &report.items[0];
     assert!(good.picture && good.clean_voice && good.clean_bgm && (good.duration_s - 2.0).abs() < 0.2);
     assert!(!report.items[1].picture);
-    assert_eq!(report.rejected.len(), 9);
+    assert_eq!(report.rejected.len(), 8);
+    let stem = report.items.iter().find(|item| item.id == "stem").expect("used");
+    let remark = stem.remark.as_deref().expect("a remark");
+    assert!(remark.contains("clean voice is silent"), "{remark}");
+    assert!(good.remark.is_none());
     let reason = |id: &str, expected: &str| {
         let (_, reason) = report
             .rejected
@@ -77,7 +81,6 @@ fn check_explains_every_rejected_item() -> Result<()> {
     reason("empty", "empty.mp4");
     reason("mute", "no sound");
     reason("silent", "silent throughout");
-    reason("stem", "silent throughout");
     reason("good", "same id");
     reason("odd", "trial");
     Ok(())

@@ -1,7 +1,7 @@
 //! Fine-tuning and evaluation through the engine, with the compact pack on synthesised videos.
 
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use undertone::device::DeviceChoice;
 use undertone::engine::evaluate::{EvaluateRequest, Floor, Protocol, evaluate};
@@ -12,7 +12,7 @@ use undertone::engine::index::{Songs, index};
 use undertone::engine::reembed::reembed;
 use undertone::engine::{Engine, EngineOptions};
 use undertone::error::Result;
-use undertone::jobs::Monitor;
+use undertone::jobs::{CancelToken, Monitor, Report};
 use undertone::media::testing::{Synthetic, synthesise};
 use undertone::media::{AudioFormat, WavWriter};
 use undertone::networks::weights::{Pack, Parameters};
@@ -32,7 +32,7 @@ fn engine_with(home: &Path, pack: &str) -> Result<Engine> {
 }
 
 /// Three chords at once, so that no two items sound alike.
-fn chord(path: &Path, item: usize, seconds: usize) -> Result<()> {
+pub(super) fn chord(path: &Path, item: usize, seconds: usize) -> Result<()> {
     let mut file = WavWriter::create(path, AudioFormat::VGGISH)?;
     let samples: Vec<f32> = (0..16_000 * seconds)
         .map(|at| {
@@ -253,68 +253,29 @@ fn without_clean_stems_the_trace_is_masked_and_called_so() -> Result<()> {
     Ok(())
 }
 
+/// A corpus without tags learns CMMR from the tags of a tagged one, and only from them.
 #[test]
-fn the_whole_table_is_trained() -> Result<()> {
+fn tags_are_taught_by_a_tagged_corpus() -> Result<()> {
     let home = tempfile::tempdir().expect("temporary folder");
     let engine = engine(home.path())?;
     let corpus = corpus(&home.path().join("corpus"), 3, true)?;
     let silent = Monitor::silent();
-    let asked = EvaluateRequest {
-        train: true,
-        epochs: Some(2),
-        ..EvaluateRequest::new(&corpus)
+    let cmmr = |out: &str| FineTuneRequest {
+        method: Method::Cmmr,
+        ..request(&corpus, home.path().join(out), 2)
     };
-    let table = evaluate(&engine, &asked, &silent)?;
-    assert!(table.missing_rows.is_empty(), "{:?}", table.missing_rows);
-    let rows: Vec<(&str, Vec<&str>)> = table
-        .rows
-        .iter()
-        .filter(|row| row.protocol == Protocol::Clean)
-        .map(|row| {
-            (
-                row.method.as_str(),
-                row.without.iter().map(String::as_str).collect(),
-            )
-        })
-        .collect();
-    assert_eq!(
-        rows,
-        [
-            ("mrcmv", vec![]),
-            ("mrcmv", vec!["sa"]),
-            ("mrcmv", vec!["cma"]),
-            ("mrcmv", vec!["gate"]),
-            ("mrcmv", vec!["pseudo-label"]),
-            ("cmmr", vec![]),
-            ("cbvmr", vec![]),
-            ("chance", vec![]),
-            ("tag-random", vec![]),
-        ]
-    );
-    assert_eq!(table.rows.len(), 18);
-    // The rows are there now, and the same question has the same answer.
-    assert_eq!(table, evaluate(&engine, &asked, &silent)?);
+    fine_tune(&engine, &cmmr("tagged"), &|_| {}, &silent)?;
 
-    // A corpus without tags learns CMMR from the tags of a tagged one, and only from them.
     let text = std::fs::read_to_string(corpus.join("corpus.json")).expect("read");
     let mut json: serde_json::Value = serde_json::from_str(&text).expect("JSON");
     for item in json["items"].as_array_mut().expect("items") {
         item["tags"] = serde_json::json!([]);
     }
     std::fs::write(corpus.join("corpus.json"), json.to_string()).expect("write");
-    let cmmr = |out: &str| FineTuneRequest {
-        method: Method::Cmmr,
-        ..request(&corpus, home.path().join(out), 2)
-    };
     let error = fine_tune(&engine, &cmmr("untagged"), &|_| {}, &silent).expect_err("no tags");
     assert!(error.to_string().contains("no training item has tags"), "{error}");
-    let row = &table
-        .rows
-        .iter()
-        .find(|row| row.method == "cmmr")
-        .expect("a row")
-        .pack;
-    let tagged = engine_with(home.path(), row)?;
+    let tagged = home.path().join("tagged");
+    let tagged = engine_with(home.path(), tagged.to_str().expect("text"))?;
     fine_tune(&tagged, &cmmr("taught"), &|_| {}, &silent)?;
     let taught = Pack::open(&home.path().join("taught"))?;
     assert_eq!(
@@ -375,7 +336,7 @@ fn what_cannot_be_trained_on_is_said_in_a_sentence() -> Result<()> {
             .expect_err(expected)
             .to_string();
         assert!(error.contains(expected) && !error.contains('\n'), "{error}");
-        assert!(!asked.out.join("pack.json").exists());
+        assert!(!asked.out.exists(), "nothing is left that could be resumed");
     };
     let item =
         |id: usize, more: &str| format!(r#"{{"id": "{id}", "video": "{id}.wav", "split": "train"{more}}}"#);
@@ -412,6 +373,60 @@ fn what_cannot_be_trained_on_is_said_in_a_sentence() -> Result<()> {
     std::fs::write(other.join("pack.json"), json.to_string()).expect("write");
     let misfit = engine_with(home.path(), other.to_str().expect("text"))?;
     refused(&misfit, &request(&two, at("e"), 1), "rows of 99");
+    Ok(())
+}
+
+/// A clean voice that is silent means that nobody speaks; a clean track that is silent is no track.
+#[test]
+fn a_silent_stem_costs_no_more_than_itself() -> Result<()> {
+    let home = tempfile::tempdir().expect("temporary folder");
+    let engine = engine(home.path())?;
+    let corpus = corpus(&home.path().join("corpus"), 3, true)?;
+    let file = corpus.join("corpus.json");
+    let mut silent = WavWriter::create(&corpus.join("silent.wav"), AudioFormat::VGGISH)?;
+    silent.write(&vec![0.0; 16_000])?;
+    silent.finish()?;
+    let text = std::fs::read_to_string(&file).expect("read");
+    let train = |stem: &str, out: &str| {
+        std::fs::write(&file, text.replace(stem, "silent.wav")).expect("write");
+        let warned: Arc<Mutex<Vec<String>>> = Arc::default();
+        let heard = Arc::clone(&warned);
+        let monitor = Monitor::new(CancelToken::default(), move |report| {
+            if let Report::Warning(text) = report {
+                heard.lock().expect("lock").push(text);
+            }
+        });
+        let understood: Mutex<Vec<Understood>> = Mutex::default();
+        let on_news = |news: News| {
+            if let News::Understood(item) = news {
+                understood.lock().expect("lock").push(item);
+            }
+        };
+        let report = fine_tune(
+            &engine,
+            &request(&corpus, home.path().join(out), 1),
+            &on_news,
+            &monitor,
+        )?;
+        assert_eq!(
+            (report.used, report.rejected.len()),
+            (3, 0),
+            "{:?}",
+            report.rejected
+        );
+        let item = understood.lock().expect("lock")[1].clone();
+        let warned = warned.lock().expect("lock").join("; ");
+        Ok::<_, undertone::error::Error>((report.pairing, item, warned))
+    };
+    let (pairing, item, warned) = train("1.voice.wav", "speechless")?;
+    assert_eq!((pairing.as_str(), item.voices), ("leak-free", 0));
+    assert_eq!(item.music_from, Source::Clean);
+    assert!(warned.contains("1.video: its clean voice is silent"), "{warned}");
+
+    let (pairing, item, warned) = train("1.bgm.wav", "trackless")?;
+    assert_eq!(pairing, "masked");
+    assert_eq!(item.music_from, Source::Separated);
+    assert!(warned.contains("1.video: its clean track is silent"), "{warned}");
     Ok(())
 }
 

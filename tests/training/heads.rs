@@ -166,7 +166,7 @@ fn swapped_training_stays_at_chance_where_the_papers_finds_the_trace() -> Result
         }
         let score = |validation: &[Cut]| -> Result<f64> {
             let heads = Heads::new(&network, &variables, Vec::new(), validation.to_vec())?;
-            let (joint, bgm) = heads.embed_validation()?.expect("validation");
+            let (joint, bgm) = heads.embed_held_out(0..heads.held_out())?;
             let ranks = ranks(&values(&joint), &values(&bgm), network.d_e, heads.metric());
             Ok(recall(&ranks).r10)
         };

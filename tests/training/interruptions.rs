@@ -20,7 +20,17 @@ fn train(home: &Path, out: &str, more: &[&str]) -> Command {
 fn arguments(command: &mut Command, home: &Path, out: &str, more: &[&str]) {
     command
         .env("UNDERTONE_HOME", home)
-        .args(["train", "--device", "cpu", "--epochs", EPOCHS, "--patience", "50"])
+        .args([
+            "train",
+            "--device",
+            "cpu",
+            "--epochs",
+            EPOCHS,
+            "--patience",
+            "50",
+            "--redraw",
+            "5",
+        ])
         .arg("--corpus")
         .arg(home.join("corpus"))
         .arg("--out")

@@ -13,6 +13,7 @@ mod made_up;
 mod recognised;
 mod redrawn;
 mod runs;
+mod table;
 mod twin;
 
 #[allow(dead_code, reason = "the tests of the networks use the rest of it")]

@@ -1,6 +1,7 @@
 //! The loop through interruptions, on two linear maps.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::Path;
 
 use candle_core::{DType, Device, Tensor};
@@ -23,7 +24,7 @@ struct Linear {
     /// [items, FEATURES] each.
     queries: Tensor,
     bgms: Tensor,
-    validation: Option<(Tensor, Tensor)>,
+    validation: (Tensor, Tensor),
 }
 
 const FEATURES: usize = 24;
@@ -38,7 +39,7 @@ impl Linear {
             vb.get((WIDTH, FEATURES), "bgm.weight")?;
             Ok(())
         })?;
-        let validation = Some((queries.clone(), bgms.clone()));
+        let validation = (queries.clone(), bgms.clone());
         Ok(Self {
             variables,
             queries,
@@ -82,14 +83,17 @@ impl Learner for Linear {
         ))
     }
 
-    fn embed_validation(&self) -> Result<Option<(Tensor, Tensor)>> {
-        let Some((queries, bgms)) = &self.validation else {
-            return Ok(None);
-        };
-        Ok(Some((
-            self.map("query.weight", queries)?,
-            self.map("bgm.weight", bgms)?,
-        )))
+    fn held_out(&self) -> usize {
+        self.validation.0.dims()[0]
+    }
+
+    fn embed_held_out(&self, items: Range<usize>) -> Result<(Tensor, Tensor)> {
+        let (queries, bgms) = &self.validation;
+        let some = |rows: &Tensor| rows.narrow(0, items.start, items.len());
+        Ok((
+            self.map("query.weight", &some(queries)?)?,
+            self.map("bgm.weight", &some(bgms)?)?,
+        ))
     }
 
     fn metric(&self) -> Metric {
@@ -282,7 +286,7 @@ fn training_stops_early_and_keeps_the_best_epoch() -> Result<()> {
     let folder = tempfile::tempdir().expect("temporary folder");
     let mut learner = Linear::new(12)?;
     // Held-out items that have nothing to do with the others: recall soon stops rising.
-    learner.validation = Some((pairs(30, 5)?.0, pairs(30, 6)?.1));
+    learner.validation = (pairs(30, 5)?.0, pairs(30, 6)?.1);
     let config = Config {
         patience: Some(3),
         ..config(200)
@@ -302,9 +306,13 @@ impl Learner for Constant {
         Ok((ones.clone(), ones))
     }
 
-    fn embed_validation(&self) -> Result<Option<(Tensor, Tensor)>> {
-        let ones = Tensor::ones((30, WIDTH), DType::F32, &Device::Cpu)?;
-        Ok(Some((ones.clone(), ones)))
+    fn held_out(&self) -> usize {
+        30
+    }
+
+    fn embed_held_out(&self, items: Range<usize>) -> Result<(Tensor, Tensor)> {
+        let ones = Tensor::ones((items.len(), WIDTH), DType::F32, &Device::Cpu)?;
+        Ok((ones.clone(), ones))
     }
 
     fn metric(&self) -> Metric {
@@ -342,6 +350,7 @@ fn constant_embeddings_score_nothing() -> Result<()> {
 struct Small {
     linear: Linear,
     pairs: usize,
+    held_out_at_once: usize,
 }
 
 impl Learner for Small {
@@ -357,8 +366,15 @@ impl Learner for Small {
         objective.loss(&joint, &bgm, batch)
     }
 
-    fn embed_validation(&self) -> Result<Option<(Tensor, Tensor)>> {
-        self.linear.embed_validation()
+    fn held_out(&self) -> usize {
+        self.linear.held_out()
+    }
+
+    fn embed_held_out(&self, items: Range<usize>) -> Result<(Tensor, Tensor)> {
+        if items.len() > self.held_out_at_once {
+            return Err(Error::new(ErrorKind::Memory, "the device ran out of memory"));
+        }
+        self.linear.embed_held_out(items)
     }
 
     fn metric(&self) -> Metric {
@@ -377,6 +393,7 @@ fn a_batch_that_does_not_fit_is_halved() -> Result<()> {
         Ok(Small {
             linear: Linear::new(20)?,
             pairs,
+            held_out_at_once: usize::MAX,
         })
     };
     let (whole, parts) = (folder.path().join("whole"), folder.path().join("parts"));
@@ -414,5 +431,33 @@ fn a_batch_that_does_not_fit_is_halved() -> Result<()> {
     )
     .expect_err("no room for two");
     assert_eq!(error.kind(), ErrorKind::Memory);
+    Ok(())
+}
+
+#[test]
+fn validation_that_does_not_fit_is_done_in_parts() -> Result<()> {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let run = |held_out_at_once: usize| {
+        let learner = Small {
+            linear: Linear::new(20)?,
+            pairs: usize::MAX,
+            held_out_at_once,
+        };
+        let folder = folder.path().join(held_out_at_once.to_string());
+        run_as(
+            &learner,
+            &learner.linear,
+            &config(3),
+            &folder,
+            false,
+            &Monitor::silent(),
+        )
+    };
+    let whole = run(usize::MAX)?;
+    assert!(whole.epochs.iter().all(|epoch| epoch.validation.is_some()));
+    for room in [7, 1] {
+        assert_eq!(run(room)?.epochs, whole.epochs, "room for {room}");
+    }
+    assert_eq!(run(0).expect_err("no room for one").kind(), ErrorKind::Memory);
     Ok(())
 }

@@ -25,6 +25,25 @@ fn training_without_a_corpus_says_what_is_missing() {
     until(&mut window, "the problem is shown", |window| {
         shows(window, "there is no corpus.json")
     });
+
+    // A corpus of one is too small, and no run is left that could be resumed.
+    let one = home.path().join("one");
+    std::fs::create_dir(&one).expect("folder");
+    synthesise(&Synthetic::default(), &one.join("a.mkv")).expect("a video");
+    let json = r#"{"name": "one", "items": [{"id": "a", "video": "a.mkv", "split": "train"}]}"#;
+    std::fs::write(one.join("corpus.json"), json).expect("write");
+    window
+        .get_by_label("Corpus folder")
+        .set_text_value_accesskit(one.to_str().expect("text"));
+    until(&mut window, "it was looked over", |window| {
+        shows(window, "1 video · 1 understood")
+    });
+    click(&mut window, "Start training");
+    until(&mut window, "the problem is shown", |window| {
+        shows(window, "one usable item")
+    });
+    until(&mut window, "nothing runs", |window| shows(window, "Ready"));
+    assert!(!shows(&window, "paused") && !shows(&window, "Resume"));
 }
 
 /// Pick finished videos, see what was understood, train, pause, resume, keep the model and roll back.

@@ -120,7 +120,12 @@ fn welcome_ui(ui: &mut Ui, stage: Rect, state: &State, commands: &mut Commands) 
                     under your voice.";
         ui.label(RichText::new(hint).color(tokens.muted));
         ui.add_space(8.0);
-        let demo = ui.add_enabled(state.has_demo, theme::primary_button(tokens, "Open demo"));
+        let button = if state.training_is_primary() {
+            egui::Button::new("Open demo")
+        } else {
+            theme::primary_button(tokens, "Open demo")
+        };
+        let demo = ui.add_enabled(state.has_demo, button);
         if demo
             .on_disabled_hover_text("The demo did not come with this program")
             .clicked()

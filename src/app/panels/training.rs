@@ -210,7 +210,13 @@ fn run_ui(ui: &mut Ui, state: &State, commands: &mut Commands) {
 /// Runs that can go on.
 fn paused_ui(ui: &mut Ui, state: &State, commands: &mut Commands) {
     for run in &state.training.unfinished {
-        ui.label(RichText::new(format!("{} is paused", run.name)).color(theme::tokens(ui).muted));
+        let shown = state.training.problem.is_some() && state.training.pack.as_ref() == Some(&run.name);
+        let words = match &run.problem {
+            None => format!("{} is paused", run.name),
+            Some(_) if shown => format!("{} stopped and can go on", run.name),
+            Some(problem) => format!("{} stopped: {problem}", run.name),
+        };
+        ui.add(egui::Label::new(RichText::new(words).color(theme::tokens(ui).muted)).wrap());
         ui.horizontal_wrapped(|ui| {
             if ui.button(format!("Resume {}", run.name)).clicked() {
                 commands.push(Command::ResumeTraining(run.name.clone()));
@@ -233,12 +239,12 @@ fn start_ui(ui: &mut Ui, state: &State, commands: &mut Commands, button: Button<
     }
 }
 
-/// The one primary action on screen; with music in the mix that is the export.
+/// Amber, where it is the one primary action on screen.
 fn primary(state: &State, tokens: &Tokens, text: &'static str) -> Button<'static> {
-    if state.has_clip() && state.candidate().is_some() {
-        Button::new(text)
-    } else {
+    if state.training_is_primary() {
         theme::primary_button(tokens, text)
+    } else {
+        Button::new(text)
     }
 }
 

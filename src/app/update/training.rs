@@ -83,6 +83,7 @@ impl App {
         let training = &mut self.state.training;
         if training.pack.as_deref() == Some(name) {
             training.report = None;
+            training.problem = None;
             training.understood.clear();
             training.curve.clear();
             training.pack = None;

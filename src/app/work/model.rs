@@ -68,10 +68,11 @@ impl App {
     pub(in crate::app) fn start_training(&mut self) {
         let window = &self.state.window;
         let name = free_name(&self.state.folders.packs(), window.pack_name.trim());
-        let mut request = FineTuneRequest::new(
-            Path::new(window.corpus.trim()),
-            &self.state.folders.packs().join(&name),
-        );
+        let Some(engine) = self.state.engine.ready() else {
+            return;
+        };
+        let out = self.state.folders.packs().join(&name);
+        let mut request = FineTuneRequest::own_videos(engine, Path::new(window.corpus.trim()), &out);
         request.scope = window.scope;
         request.epochs = (window.until == Until::Epochs).then_some(window.epochs);
         request.patience = (window.until == Until::Recall).then_some(PATIENCE);

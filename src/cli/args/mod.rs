@@ -13,7 +13,7 @@ use crate::error::{Error, ErrorKind};
 use crate::mix::DuckingPreset;
 
 pub(super) use self::models::{ModelsCommand, ModelsRunArgs};
-pub(super) use self::training::{CorpusCommand, Descent, EvaluateArgs, Separation, TrainArgs};
+pub(super) use self::training::{CorpusCommand, Descent, EvaluateArgs, Redraw, Separation, TrainArgs};
 
 #[derive(Debug, Parser)]
 #[command(

@@ -53,7 +53,10 @@ pub(in crate::cli) struct TrainArgs {
     /// How gradients move the weights: sgd (momentum 0.9) or adamw [default: the method's own]
     #[arg(long, value_name = "sgd|adamw")]
     pub(in crate::cli) optimizer: Option<Descent>,
-    /// Learning rate [default: the optimiser's: 1e-6 for sgd, 3e-4 for adamw]
+    /// Learning rate [default: the optimiser's: 1e-6 for sgd, the paper's, and 3e-4 for adamw]
+    ///
+    /// The paper's loss is a sum over all pairs of a batch, so its steps grow with the batch and with the features. Where the loss
+    /// leaps up in the second epoch, the rate is too high: with --norm sqrt-dim and the pack that comes with the program, 1e-8.
     #[arg(long, value_name = "RATE", value_parser = rate)]
     pub(in crate::cli) rate: Option<f64>,
     /// How far adamw shrinks the weights in each step, times the rate [default: 0]
@@ -77,15 +80,19 @@ pub(in crate::cli) struct TrainArgs {
     /// How embeddings are normalised: unit, sqrt-dim or none [default: as in the pack in use]
     #[arg(long, value_name = "NORM", value_parser = norm)]
     pub(in crate::cli) norm: Option<Norm>,
-    /// Windows of 32 s kept of each longer video
+    /// Windows of 32 s kept of each longer video at first, from which each epoch draws one
     #[arg(long, default_value_t = 4, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(in crate::cli) cuts: u32,
     /// Renderings of each window's sounds, from which each epoch draws
     #[arg(long, default_value_t = 2, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(in crate::cli) renderings: u32,
-    /// Draw all sounds anew every N epochs, which takes separation each time [default: never]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    pub(in crate::cli) redraw: Option<u32>,
+    /// Draw every item anew once in N epochs, an Nth of them in each: another window, with sounds of its own [default: 20]
+    ///
+    /// The paper cuts, and the leak-free reading mixes, every item anew in every epoch: that is 1, and takes about 3 s of
+    /// processor time an item and epoch with the pack that comes with the program. With the default a window is learnt from
+    /// for up to 80 epochs. "never" keeps the windows and sounds of the first epoch, as cmmr and cbvmr always do.
+    #[arg(long, value_name = "N|never", value_parser = redraw)]
+    pub(in crate::cli) redraw: Option<Redraw>,
 }
 
 #[derive(Debug, Args)]
@@ -179,6 +186,21 @@ pub(in crate::cli) enum Descent {
 pub(in crate::cli) enum Separation {
     Triplet,
     Contrastive,
+}
+
+/// How often an item is drawn anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::cli) enum Redraw {
+    Never,
+    Every(usize),
+}
+
+fn redraw(text: &str) -> Result<Redraw, Error> {
+    match text.parse() {
+        Ok(epochs) if epochs > 0 => Ok(Redraw::Every(epochs)),
+        _ if text == "never" => Ok(Redraw::Never),
+        _ => Err(choose("a number of epochs from 1 on, or never")),
+    }
 }
 
 fn schedule(text: &str) -> Result<RateSchedule, Error> {

@@ -30,6 +30,7 @@ impl Keep for Stored {
 }
 
 /// A folder of features. It may be deleted at any time.
+#[derive(Clone)]
 pub(super) struct Cache {
     folder: PathBuf,
 }

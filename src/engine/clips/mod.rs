@@ -9,10 +9,12 @@ mod sound;
 use std::path::PathBuf;
 
 use candle_core::{Device, Tensor};
+use rand::Rng;
+use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 
 use super::Engine;
-use super::corpus::MediaFile;
+use super::corpus::{MediaFile, Usable};
 use super::embed::{CLIP_S, clip_patches, is_silent, picture_bytes, picture_rows, repeat_to_clip};
 use super::separate::{SeparateOptions, separate_samples};
 use crate::error::{Error, Result};
@@ -42,12 +44,37 @@ impl Window<'_> {
     }
 }
 
+/// What lies under a voice that it was not made for.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Bed<'a> {
+    /// A clean track.
+    Track(Window<'a>),
+    /// What separation leaves of a video's mix beside its voice: the track as it was edited, and the sounds of the game.
+    Stem(Window<'a>),
+}
+
+impl<'a> Bed<'a> {
+    /// Either by lot, from any part of `of`, which has a clean track.
+    pub(super) fn drawn(of: &'a Usable, rng: &mut ChaCha8Rng) -> Self {
+        let clean = of.bgm.as_ref().filter(|_| rng.random());
+        let file = clean.unwrap_or(&of.video);
+        let start_s = rng.random::<f64>() * (file.duration_s - CLIP_S).max(0.0);
+        let window = Window { file, start_s };
+        match clean {
+            Some(_) => Self::Track(window),
+            None => Self::Stem(window),
+        }
+    }
+}
+
 /// What hears a sound, and its identity.
+#[derive(Clone)]
 pub(super) struct Ear<'a> {
     hears: Hears<'a>,
     id: String,
 }
 
+#[derive(Clone)]
 enum Hears<'a> {
     /// VGGish's rows [72, 128].
     Rows(&'a Vggish),
@@ -93,10 +120,11 @@ pub(super) enum Listening {
 }
 
 /// Features of clips by the networks of one engine.
+#[derive(Clone)]
 pub(super) struct Clips<'a> {
     engine: &'a Engine,
     cache: Cache,
-    /// Where what is drawn by lot goes instead, since no other run will ask for it.
+    /// Where features of clips go instead that no other run will ask for.
     draws: Option<Cache>,
     /// Identity of the separator.
     separator: String,
@@ -124,13 +152,15 @@ impl Picture for (Tensor, Tensor) {
             &[&network_id(clips.engine.pack(), "slowfast")],
             (),
         );
-        let [slow, fast] = clips.cache.tensors(&key, ["slow", "fast"], clips.device(), || {
-            let length_s = window.length_s();
-            let (slow, fast) =
-                picture_rows(clips.engine, &window.file.path, window.start_s, length_s, monitor)?;
-            window.file.require_unchanged()?;
-            Ok([Some(slow.squeeze(0)?), Some(fast.squeeze(0)?)])
-        })?;
+        let [slow, fast] = clips
+            .place()
+            .tensors(&key, ["slow", "fast"], clips.device(), || {
+                let length_s = window.length_s();
+                let (slow, fast) =
+                    picture_rows(clips.engine, &window.file.path, window.start_s, length_s, monitor)?;
+                window.file.require_unchanged()?;
+                Ok([Some(slow.squeeze(0)?), Some(fast.squeeze(0)?)])
+            })?;
         slow.zip(fast)
             .ok_or_else(|| Error::internal("a picture without rows was cached"))
     }
@@ -141,7 +171,7 @@ impl Picture for Stored {
     fn of(clips: &Clips<'_>, window: Window<'_>, monitor: &Monitor) -> Result<Self> {
         let config: slowfast::Config = clips.engine.pack().config("slowfast")?;
         let key = key("frames", window, &[], config.crop);
-        let [frames] = clips.cache.tensors(&key, ["frames"], &Device::Cpu, || {
+        let [frames] = clips.place().tensors(&key, ["frames"], &Device::Cpu, || {
             let frames = picture_bytes(
                 &config,
                 &window.file.path,
@@ -181,20 +211,20 @@ impl<'a> Clips<'a> {
         })
     }
 
-    /// Keeps what is drawn by lot in `folder`.
+    /// The same, keeping the features of clips in `folder`.
     ///
     /// # Errors
     /// When it cannot be made.
-    pub(super) fn drawing_into(self, folder: PathBuf) -> Result<Self> {
+    pub(super) fn drawing_into(&self, folder: PathBuf) -> Result<Self> {
         Ok(Self {
             draws: Some(Cache::open(folder)?),
-            ..self
+            ..self.clone()
         })
     }
 
-    /// The place of a feature that is drawn by lot, or is not.
-    fn place(&self, by_lot: bool) -> &Cache {
-        self.draws.as_ref().filter(|_| by_lot).unwrap_or(&self.cache)
+    /// The place of the features of a clip.
+    fn place(&self) -> &Cache {
+        self.draws.as_ref().unwrap_or(&self.cache)
     }
 
     /// Features of the two stems that separation cuts from the mix. `envelope` seeds random gains over time, other ones for
@@ -207,8 +237,7 @@ impl<'a> Clips<'a> {
     ) -> Result<StemFeatures<S>> {
         let networks = [&self.separator, &self.voice.id, &self.bgm.id];
         let key = key("separated", window, &networks.map(String::as_str), envelope);
-        let place = self.place(envelope.is_some());
-        let [voice, bgm] = place.tensors(&key, ["voice", "bgm"], self.device(), || {
+        let [voice, bgm] = self.place().tensors(&key, ["voice", "bgm"], self.device(), || {
             let mix = decode(window, AudioFormat::MIX, monitor)?;
             let (mut voice, mut bgm) = self.stems(&mix, monitor)?;
             if let Some(seed) = envelope {
@@ -224,19 +253,25 @@ impl<'a> Clips<'a> {
     pub(super) fn remixed_voice<S: Keep>(
         &self,
         voice: Window<'_>,
-        music: Window<'_>,
+        bed: &Bed<'_>,
         mix: &Mix,
         monitor: &Monitor,
     ) -> Result<Option<S>> {
-        let about = (&music.file.sha256, music.start_s, mix);
+        let (Bed::Track(music) | Bed::Stem(music)) = *bed;
+        let edited = matches!(bed, Bed::Stem(_));
+        let about = (&music.file.sha256, music.start_s, edited, mix);
         let key = key("remixed", voice, &[&self.separator, &self.voice.id], about);
-        let [rows] = self.place(true).tensors(&key, [CLIP_ROWS], self.device(), || {
+        let [rows] = self.place().tensors(&key, [CLIP_ROWS], self.device(), || {
             let spoken = decode(voice, AudioFormat::MIX, monitor)?;
             if is_silent(&spoken) {
                 return Ok([None]);
             }
-            let music = decode(music, AudioFormat::MIX, monitor)?;
-            let (heard, _) = self.stems(&sound::mixed(&spoken, &music, mix), monitor)?;
+            let mut music = decode(music, AudioFormat::MIX, monitor)?;
+            if edited && !is_silent(&music) {
+                music = separate_samples(self.engine, &music, &SeparateOptions::default(), monitor)?.bgm;
+            }
+            let mixed = mix.coded(sound::mixed(&spoken, &music, mix), monitor)?;
+            let (heard, _) = self.stems(&mixed, monitor)?;
             Ok([self.heard(&heard, &self.voice)?])
         })?;
         Ok(rows)
@@ -251,13 +286,11 @@ impl<'a> Clips<'a> {
         monitor: &Monitor,
     ) -> Result<Option<S>> {
         let key = key("plain", window, &[&ear.id], gain_db);
-        let [rows] = self
-            .place(gain_db != 0.0)
-            .tensors(&key, [CLIP_ROWS], self.device(), || {
-                let mut samples = decode(window, AudioFormat::VGGISH, monitor)?;
-                sound::amplify(&mut samples, gain_db);
-                Ok([self.heard(&samples, ear)?])
-            })?;
+        let [rows] = self.place().tensors(&key, [CLIP_ROWS], self.device(), || {
+            let mut samples = decode(window, AudioFormat::VGGISH, monitor)?;
+            sound::amplify(&mut samples, gain_db);
+            Ok([self.heard(&samples, ear)?])
+        })?;
         Ok(rows)
     }
 
@@ -282,7 +315,7 @@ impl<'a> Clips<'a> {
         let ear = Ear::new(self.engine.vggish_bgm()?, self.engine.pack(), "vggish_bgm");
         let key = key("music", window, &[&self.separator, &ear.id], ());
         let [pairs, rows] = self
-            .cache
+            .place()
             .tensors(&key, ["landmarks", CLIP_ROWS], &Device::Cpu, || {
                 let (_, bgm) = self.stems(&decode(window, AudioFormat::MIX, monitor)?, monitor)?;
                 Ok([kept(&Landmarks::of(&bgm))?, self.heard(&bgm, &ear)?])

@@ -29,6 +29,11 @@ pub fn evaluate(engine: &Engine, request: &EvaluateRequest, monitor: &Monitor) -
             "has no test item that can be used; look at it with corpus check",
         ));
     }
+    for item in &tested {
+        if let Some(remark) = &item.remark {
+            monitor.warn(format!("{}: {remark}", item.id));
+        }
+    }
     let protocols = protocols(request, &tested)?;
     let mut report = EvaluateReport {
         corpus: corpus.name.clone(),
@@ -36,6 +41,14 @@ pub fn evaluate(engine: &Engine, request: &EvaluateRequest, monitor: &Monitor) -
         missing_rows: Vec::new(),
         rejected: std::mem::take(&mut corpus.rejected),
     };
+    let lacking = tested.iter().filter(|item| !has_clean_stems(item)).count();
+    if request.protocols.is_empty() && (1..tested.len()).contains(&lacking) {
+        let reason = format!(
+            "{lacking} of {} test items have no clean voice or no clean track; --protocol clean evaluates the others",
+            tested.len()
+        );
+        report.missing_rows.push(("clean".to_owned(), reason));
+    }
     let mut packs = request.packs.clone();
     if request.train {
         packs.extend(trained_rows(
@@ -107,21 +120,24 @@ fn floors(request: &EvaluateRequest, tested: &[Usable]) -> Vec<Floor> {
 
 /// Those asked for, or all that every test item allows.
 fn protocols(request: &EvaluateRequest, tested: &[Usable]) -> Result<Vec<Protocol>> {
-    let clean = |item: &Usable| item.voice.is_some() && item.bgm.is_some();
     if request.protocols.is_empty() {
         let mut protocols = vec![Protocol::Separated];
-        if tested.iter().all(clean) {
+        if tested.iter().all(has_clean_stems) {
             protocols.push(Protocol::Clean);
         }
         return Ok(protocols);
     }
-    if request.protocols.contains(&Protocol::Clean) && !tested.iter().any(clean) {
+    if request.protocols.contains(&Protocol::Clean) && !tested.iter().any(has_clean_stems) {
         return Err(Error::input(
             &request.corpus,
             "has no test item with both a clean voice and a clean track, which --protocol clean needs; choose separated",
         ));
     }
     Ok(request.protocols.clone())
+}
+
+fn has_clean_stems(item: &Usable) -> bool {
+    item.voice.is_some() && item.bgm.is_some()
 }
 
 /// The rows of Table 1 that are trained: their names, methods and what they go without.

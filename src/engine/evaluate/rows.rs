@@ -49,7 +49,7 @@ pub(super) fn pack_row(
             &format!("Evaluating {}, {}", manifest.name, item.id),
             Some(number as f32 / items.len() as f32),
         );
-        let quiet = Monitor::new(monitor.cancel_token().clone(), |_| {});
+        let quiet = monitor.unseen();
         match pair(&matcher, &clips, ruler.as_ref(), item, how, &quiet) {
             Ok(pair) => pairs.push(pair),
             Err(error) if error.is_cancelled() => return Err(error),

@@ -1,13 +1,16 @@
 //! Training a pack on a corpus.
 
+mod build;
 mod request;
 mod system;
 mod unfinished;
+mod weights;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::Engine;
+use super::clips::Clips;
 use super::corpus::{Inspected, inspect};
 use crate::error::{Error, ErrorKind, Result};
 use crate::jobs::Monitor;
@@ -47,34 +50,63 @@ pub fn fine_tune(
     }
     let corpus = corpus?;
     let system = System::new(engine, request, &without, &corpus)?;
-    let config = system.training(&without);
     unfinished::remember(request)?;
+    for item in &corpus.items {
+        if let Some(remark) = &item.remark {
+            monitor.warn(format!("{}: {remark}", item.id));
+        }
+    }
+    run(&system, &without, corpus, name, on_news, monitor).inspect_err(|error| {
+        unfinished::close(&request.out, error);
+    })
+}
+
+/// Trains on a corpus that was looked over, and writes the pack.
+fn run(
+    system: &System<'_>,
+    without: &BTreeSet<&str>,
+    corpus: Inspected,
+    name: String,
+    on_news: &(dyn Fn(News) + Sync),
+    monitor: &Monitor,
+) -> Result<FineTuneReport> {
+    let (engine, request) = (system.engine, system.request);
+    let run_folder = request.out.join(RUN_FOLDER);
+    let config = system.training(without);
     let on_item = |item: Understood| on_news(News::Understood(item));
-    let built = system.build(&corpus, &on_item, &monitor.part(0.1, 0.6))?;
+    let clips = Clips::new(engine, system.listening())?;
+    let drawn = run_folder.join(DRAWN_FOLDER);
+    let built = system.build(&clips, &corpus, &drawn, &on_item, &monitor.part(0.1, 0.6))?;
     let (used, held_out, pairing) = (built.shapes.len(), built.held_out, built.pairing);
     let recognised = built.recognised;
-    let sampler = Sampler::new(built.shapes, config.modality_dropout, config.seed);
-    let used_items = corpus.learnt_from(&built.rejected);
-    let variables = built.variables.clone();
-    let make = |number: usize, monitor: &Monitor| {
-        let folder = run_folder.join(format!("draw-{number}"));
-        forget_draws(&run_folder, Some(&folder));
-        let every = request.redraw.unwrap_or(1);
-        let (shapes, learner) = system.redraw(&used_items, &variables, (number, every), folder, monitor)?;
-        let sampler = Sampler::new(shapes, config.modality_dropout, config.seed);
-        Ok((sampler, learner))
+    let sampler_of = |shapes| Sampler::new(shapes, config.modality_dropout, config.seed);
+    let sampler = sampler_of(built.shapes);
+    let make;
+    let redraw = match &built.renewed {
+        Some(renewed) => {
+            make = |epoch: usize, monitor: &Monitor| {
+                let (shapes, learner) = (renewed.make)(epoch, monitor)?;
+                Ok((sampler_of(shapes), learner))
+            };
+            Some(Redraw {
+                latest: &*renewed.latest,
+                make: &make,
+            })
+        }
+        None => None,
     };
     let run = Run {
         config: &config,
         sampler: &sampler,
         learner: &*built.learner,
-        redraw: request.redraw.map(|every| Redraw { every, make: &make }),
+        redraw,
         variables: built.variables,
         folder: &run_folder,
-        about: about(engine, request, &corpus, &system, (pairing, recognised)),
+        about: about(system, &corpus, (pairing, recognised)),
     };
-    let report = |epoch: &Epoch| epoch_report(epoch, config.epochs, held_out);
-    let rejected: Vec<(String, String)> = corpus.rejected.into_iter().chain(built.rejected).collect();
+    let raised = request.method == Method::Mrcmv && config.objective == ObjectiveConfig::Triplet;
+    let report = |epoch: &Epoch| epoch_report(epoch, config.epochs, held_out, raised);
+    let rejected: Vec<(String, String)> = corpus.rejected.iter().cloned().chain(built.rejected).collect();
     let outcome = train(
         run,
         request.resume,
@@ -88,7 +120,8 @@ pub fn fine_tune(
             error
         }
     })?;
-    forget_draws(&run_folder, None);
+    // What cannot be removed does no harm.
+    let _ = std::fs::remove_dir_all(&drawn);
 
     let base = engine.pack();
     let provenance = format!(
@@ -134,7 +167,7 @@ fn with_left_out(error: Error, rejected: &[(String, String)]) -> Error {
     }
     let others = match rejected.len() - 1 {
         0 => String::new(),
-        more => format!(", and {more} more, which corpus check lists"),
+        more => format!(", and {more} more"),
     };
     Error::new(
         error.kind(),
@@ -145,16 +178,8 @@ fn with_left_out(error: Error, rejected: &[(String, String)]) -> Error {
 /// Folder of a run inside the pack that it makes.
 const RUN_FOLDER: &str = "run";
 
-/// Removes the sounds that were drawn for earlier epochs. What cannot be removed does no harm.
-fn forget_draws(run_folder: &Path, but: Option<&Path>) {
-    for entry in std::fs::read_dir(run_folder).into_iter().flatten().flatten() {
-        let path = entry.path();
-        let drawn = entry.file_name().to_string_lossy().starts_with("draw-");
-        if drawn && Some(path.as_path()) != but {
-            let _ = std::fs::remove_dir_all(path);
-        }
-    }
-}
+/// Folder of what was drawn anew in the last epochs.
+const DRAWN_FOLDER: &str = "drawn";
 
 /// What may be left out.
 const SWITCHES: [&str; 4] = ["sa", "cma", "gate", "pseudo-label"];
@@ -173,8 +198,6 @@ fn require_sense(request: &FineTuneRequest) -> Result<()> {
         "it learns on the features of SlowFast and VGGish as they are; choose --scope heads"
     } else if objective.is_some_and(|objective| objective != ObjectiveConfig::Triplet) {
         "it learns by a loss of its own; leave --objective out"
-    } else if request.redraw.is_some() {
-        "it asks with the picture, and no sound of a query is to be drawn anew; leave --redraw out"
     } else {
         return Ok(());
     };
@@ -222,13 +245,8 @@ fn require_place(request: &FineTuneRequest, run_folder: &Path) -> Result<String>
 }
 
 /// What must be equal for a run to be resumed, and what is written beside its curves.
-fn about(
-    engine: &Engine,
-    request: &FineTuneRequest,
-    corpus: &Inspected,
-    system: &System<'_>,
-    (pairing, recognised): (&str, usize),
-) -> serde_json::Value {
+fn about(system: &System<'_>, corpus: &Inspected, (pairing, recognised): (&str, usize)) -> serde_json::Value {
+    let (engine, request) = (system.engine, system.request);
     let networks: BTreeMap<&String, &String> = engine
         .pack()
         .manifest
@@ -246,13 +264,13 @@ fn about(
         "start": request.start,
         "cuts": request.cuts,
         "renderings": request.renderings,
-        "redraw": request.redraw,
+        "redraw": system.period(),
         "pairing": pairing,
         "library": recognised,
     })
 }
 
-fn epoch_report(epoch: &Epoch, epochs: usize, held_out: usize) -> EpochReport {
+fn epoch_report(epoch: &Epoch, epochs: usize, held_out: usize, raised: bool) -> EpochReport {
     EpochReport {
         epoch: epoch.epoch,
         epochs,
@@ -263,7 +281,7 @@ fn epoch_report(epoch: &Epoch, epochs: usize, held_out: usize) -> EpochReport {
             .validation
             .filter(|_| held_out > 10)
             .map(|recall| recall.r10),
-        margin: epoch.margin,
+        margin: raised.then_some(epoch.margin),
     }
 }
 

@@ -5,12 +5,16 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::engine::Engine;
 use crate::engine::corpus::{CUTS, RENDERINGS};
 pub use crate::engine::pairs::{Source, Understood};
 use crate::error::{Error, ErrorKind, Result};
-use crate::networks::mrcmv::Norm;
+use crate::networks::mrcmv::{self, Norm};
 use crate::retrieval::Recall;
 use crate::training::{Config, OptimizerConfig};
+
+/// Epochs in which each item is drawn anew once. An item takes seconds, an epoch of the heads hardly one.
+const REDRAW: usize = 20;
 
 /// Which system is trained.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -140,7 +144,8 @@ pub struct FineTuneRequest {
     /// Renderings of each cut's sounds, from which each epoch draws one of either side: mixes with another track and
     /// levels of the own one, or, where only the mix is known, gains.
     pub renderings: usize,
-    /// Epochs after which all sounds are drawn anew, 1 being the reading to the letter; `None` keeps those drawn at first.
+    /// Epochs in which each item is drawn anew once, an equal share of the items in every epoch: another cut, with sounds of
+    /// its own. 1 is the reading to the letter; `None` keeps what was drawn at first. The baselines always keep it.
     pub redraw: Option<usize>,
     /// Stops after this many epochs without a better recall on the validation items and keeps the best; `None` runs all.
     pub patience: Option<usize>,
@@ -166,9 +171,25 @@ impl FineTuneRequest {
             norm: None,
             cuts: CUTS,
             renderings: RENDERINGS,
-            redraw: None,
+            redraw: Some(REDRAW),
             patience: None,
             training: None,
+        }
+    }
+}
+
+impl FineTuneRequest {
+    /// What the user's own finished videos are learnt by, a few dozen at most: [`Config::small_corpus`], not the paper's
+    /// training, whose steps depend on how large the rows of the pack are ([`Config`]). A pack that ranks by distance is
+    /// trained as the paper's.
+    pub fn own_videos(engine: &Engine, corpus: &Path, out: &Path) -> Self {
+        let norm = engine
+            .pack()
+            .config("mrcmv")
+            .map_or(Norm::None, |heads: mrcmv::Config| heads.norm);
+        Self {
+            training: (norm != Norm::None).then(Config::small_corpus),
+            ..Self::new(corpus, out)
         }
     }
 }
@@ -195,8 +216,8 @@ pub struct EpochReport {
     pub validation_r1: Option<f64>,
     /// Recall@10 on the validation items, percent; `None` where there are too few.
     pub validation_r10: Option<f64>,
-    /// Margin in force.
-    pub margin: f64,
+    /// Margin in force; `None` where the loss has none that is raised.
+    pub margin: Option<f64>,
 }
 
 /// What training left.

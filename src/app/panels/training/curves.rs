@@ -1,7 +1,7 @@
 //! The live curves of a run.
 
 use eframe::egui::{self, Align, Frame, Layout, Margin, RichText, Stroke, Ui, vec2};
-use egui_plot::{Line, Plot, PlotPoints};
+use egui_plot::{AxisHints, Line, Plot, PlotPoints, uniform_grid_spacer};
 
 use crate::app::session::State;
 use crate::app::theme::{self, Tokens};
@@ -39,7 +39,12 @@ pub(super) fn recall_card(ui: &mut Ui, state: &State, tokens: &Tokens) {
             ui.label(theme::small_text("Too few held-out videos to measure it").color(tokens.muted));
             return;
         }
-        plot("recall", 120.0, Some((0.0, 100.0))).show(ui, |plot| {
+        let few = r10.is_empty();
+        let percents = plot("recall", 120.0, tokens)
+            .include_y(0.0)
+            .include_y(100.0)
+            .y_grid_spacer(uniform_grid_spacer(|_| [25.0, 50.0, 100.0]));
+        percents.show(ui, |plot| {
             plot.line(
                 Line::new("R@10", PlotPoints::from(r10))
                     .color(tokens.accent)
@@ -55,14 +60,18 @@ pub(super) fn recall_card(ui: &mut Ui, state: &State, tokens: &Tokens) {
             let percent = |value: Option<f64>| value.map_or("–".to_owned(), |value| format!("{value:.0}"));
             let r10 = percent(last.and_then(|last| last.validation_r10));
             let r1 = percent(last.and_then(|last| last.validation_r1));
-            legend(ui, tokens.accent, &format!("R@10 {r10}"));
+            // Among ten candidates or fewer everything is within the first ten.
+            if !few {
+                legend(ui, tokens.accent, &format!("R@10 {r10}"));
+            }
             legend(ui, tokens.voice, &format!("R@1 {r1}"));
             if let Some(first) = curve.first().filter(|first| first.epoch == 0) {
-                let text = format!(
-                    "before {} / {}",
-                    percent(first.validation_r10),
-                    percent(first.validation_r1)
-                );
+                let (r10, r1) = (percent(first.validation_r10), percent(first.validation_r1));
+                let text = if few {
+                    format!("before {r1}")
+                } else {
+                    format!("before {r10} / {r1}")
+                };
                 ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
                     ui.label(theme::small_text(text).color(tokens.muted));
                 });
@@ -81,14 +90,15 @@ pub(super) fn loss_card(ui: &mut Ui, state: &State, tokens: &Tokens) {
     let curve = &state.training.curve;
     let margin = curve
         .last()
-        .map(|last| format!("margin {:.0}", last.margin))
+        .and_then(|last| last.margin)
+        .map(|margin| format!("margin {margin:.0}"))
         .unwrap_or_default();
     card(ui, "Loss", &margin, |ui| {
         // The state before training has no loss of its own.
         let loss = points(curve, |epoch| {
             Some(epoch.loss).filter(|loss| epoch.epoch > 0 && loss.is_finite())
         });
-        plot("loss", 80.0, None).show(ui, |plot| {
+        plot("loss", 80.0, tokens).show(ui, |plot| {
             plot.line(
                 Line::new("loss", PlotPoints::from(loss))
                     .color(tokens.original)
@@ -105,8 +115,14 @@ fn points(curve: &[EpochReport], value: impl Fn(&EpochReport) -> Option<f64>) ->
         .collect()
 }
 
-fn plot(name: &'static str, height: f32, range: Option<(f64, f64)>) -> Plot<'static> {
-    let plot = Plot::new(name)
+fn plot(name: &'static str, height: f32, tokens: &Tokens) -> Plot<'static> {
+    let axis = AxisHints::new_y()
+        .tick_label_font(theme::small())
+        .tick_label_color(tokens.muted)
+        .label_spacing(12.0..=16.0);
+    Plot::new(name)
+        .custom_y_axes(vec![axis])
+        .grid_color(tokens.line)
         .height(height)
         .allow_drag(false)
         .allow_zoom(false)
@@ -115,9 +131,5 @@ fn plot(name: &'static str, height: f32, range: Option<(f64, f64)>) -> Plot<'sta
         .show_background(false)
         .show_grid([false, true])
         .show_axes([false, true])
-        .include_x(0.0);
-    match range {
-        Some((low, high)) => plot.include_y(low).include_y(high),
-        None => plot,
-    }
+        .include_x(0.0)
 }

@@ -76,6 +76,7 @@ fn checked_words(item: &CheckedItem) -> Vec<String> {
     if item.clean_voice && item.clean_bgm {
         parts.push("clean stems".to_owned());
     }
+    parts.extend(item.remark.clone());
     parts
 }
 
