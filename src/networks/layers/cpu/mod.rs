@@ -19,6 +19,7 @@ mod epilogue;
 mod kernel;
 mod microkernel;
 mod plan;
+mod points;
 mod product;
 mod scratch;
 mod shortcut;
