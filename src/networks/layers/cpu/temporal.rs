@@ -63,11 +63,10 @@ impl Temporal {
         let outputs = self.points.outputs;
         let threads = rayon::current_num_threads();
         // As many columns a job as fill the inner loop, and work for every thread.
-        let jobs_an_item = columns.div_ceil(COLUMNS);
-        let width = match (batch * jobs_an_item).next_multiple_of(threads) / batch {
-            0 => columns,
-            jobs => columns.div_ceil(jobs).next_multiple_of(VECTOR),
-        };
+        let jobs = (batch * columns.div_ceil(COLUMNS)).next_multiple_of(threads);
+        let width = columns
+            .div_ceil((jobs / batch.max(1)).max(1))
+            .next_multiple_of(VECTOR);
         let jobs_an_item = columns.div_ceil(width);
         let mut jobs: Vec<Job<'_>> = (0..batch * jobs_an_item)
             .map(|index| {
