@@ -13,13 +13,15 @@
 )]
 mod golden;
 
+use std::collections::HashMap;
 use std::io::BufRead;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use candle_core::{Device, Tensor};
-use candle_nn::VarMap;
+use candle_nn::{VarBuilder, VarMap};
 use golden::{noise, weight, weights};
+use mimalloc::MiMalloc;
 use undertone::device::DeviceChoice;
 use undertone::engine::embed::{VoiceSource, embed_bgm, embed_query};
 use undertone::engine::{Engine, EngineOptions};
@@ -31,10 +33,15 @@ use undertone::networks::mrcmv::{self, Mrcmv, QueryInput};
 use undertone::networks::slowfast::{self, SlowFast};
 use undertone::networks::spleeter::{self, Spleeter};
 use undertone::networks::vggish::{self, Vggish};
+use undertone::networks::weights::{PackAbout, PackWriter};
 use undertone::retrieval::{Metric, top_k};
 use undertone::settings::Folders;
 use undertone::training::losses::{Negatives, triplet};
 use undertone::training::{Optimizer, OptimizerConfig, Variables};
+
+/// As the program does.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 type Outputs = Vec<(&'static str, Tensor)>;
 type Case = Box<dyn FnMut() -> Result<Outputs>>;
@@ -76,7 +83,8 @@ fn prepare(engine: &str, kind: &str, detail: &str, folder: &Path) -> Result<Case
         (_, "top-k") => top_k_case(number(detail)?),
         (_, "train-heads") => train_heads_case(),
         (_, "train-slowfast") => train_slowfast_case(),
-        (_, "query") => query_case(folder),
+        (_, "query") => query_case(folder, "compact"),
+        (_, "query-full") => query_case(folder, &full_pack(folder)?.display().to_string()),
         (_, "index") => index_case(folder),
         _ => Err(Error::internal(format!("there is no case {kind}"))),
     }
@@ -226,7 +234,7 @@ fn train_heads_case() -> Result<Case> {
 /// Forward and backward of SlowFast, all weights trained, for one clip of 112 x 112.
 fn train_slowfast_case() -> Result<Case> {
     let map = VarMap::new();
-    let vb = candle_nn::VarBuilder::from_varmap(&map, candle_core::DType::F32, &Device::Cpu);
+    let vb = VarBuilder::from_varmap(&map, candle_core::DType::F32, &Device::Cpu);
     let network = SlowFast::new(&slowfast::Config::default(), vb)?;
     for (name, var) in map
         .data()
@@ -255,18 +263,57 @@ fn train_slowfast_case() -> Result<Case> {
     }))
 }
 
-/// With the pack that comes with the program, and nothing of the user's.
-fn engine(folder: &Path) -> Result<Engine> {
+/// With nothing of the user's.
+fn engine(folder: &Path, pack: &str) -> Result<Engine> {
     Engine::open(EngineOptions {
         device: DeviceChoice::Cpu,
-        pack: "compact".to_owned(),
+        pack: pack.to_owned(),
         library: None,
         folders: Folders::under(folder),
     })
 }
 
+/// A pack of the papers' sizes with drawn weights: what it suggests means nothing, what it costs does.
+fn full_pack(folder: &Path) -> Result<PathBuf> {
+    fn drawn(build: impl FnOnce(VarBuilder<'_>) -> Result<()>) -> Result<HashMap<String, Tensor>> {
+        let variables = Variables::drawn(&Device::Cpu, 0, build)?;
+        let named = variables.iter();
+        Ok(named
+            .map(|(name, var)| (name.to_owned(), var.as_detached_tensor()))
+            .collect())
+    }
+    let about = PackAbout {
+        name: "full".to_owned(),
+        version: "0".to_owned(),
+        licence: "CC0-1.0".to_owned(),
+        provenance: "drawn from seed 0".to_owned(),
+        method: "mrcmv".to_owned(),
+        without: Vec::new(),
+    };
+    let (spleeter, slowfast) = (spleeter::Config::default(), slowfast::Config::default());
+    let (vggish, mrcmv) = (vggish::Config::default(), mrcmv::Config::default());
+    let hearing = drawn(|vb| Vggish::new(&vggish, vb).map(drop))?;
+    let folder = folder.join("full");
+    PackWriter::new(about)?
+        .network(
+            "spleeter",
+            &spleeter,
+            &drawn(|vb| Spleeter::new(&spleeter, vb).map(drop))?,
+        )?
+        .network(
+            "slowfast",
+            &slowfast,
+            &drawn(|vb| SlowFast::new(&slowfast, vb).map(drop))?,
+        )?
+        .network("vggish_voice", &vggish, &hearing)?
+        .network("vggish_bgm", &vggish, &hearing)?
+        .network("mrcmv", &mrcmv, &drawn(|vb| Mrcmv::new(&mrcmv, vb).map(drop))?)?
+        .write(&folder)?;
+    Ok(folder)
+}
+
 /// A query by 32 s of 1080p, from the file to the embedding.
-fn query_case(folder: &Path) -> Result<Case> {
+fn query_case(folder: &Path, pack: &str) -> Result<Case> {
     let clip = if let Some(clip) = std::env::var_os("UNDERTONE_BENCH_CLIP") {
         PathBuf::from(clip)
     } else {
@@ -282,7 +329,7 @@ fn query_case(folder: &Path) -> Result<Case> {
         )?;
         clip
     };
-    let engine = engine(folder)?;
+    let engine = engine(folder, pack)?;
     Ok(Box::new(move || {
         let monitor = Monitor::silent();
         embed_query(&engine, &clip, 0.0, &VoiceSource::Separated, 0.0, &monitor)?;
@@ -292,7 +339,7 @@ fn query_case(folder: &Path) -> Result<Case> {
 
 /// The embeddings of a minute of music.
 fn index_case(folder: &Path) -> Result<Case> {
-    let engine = engine(folder)?;
+    let engine = engine(folder, "compact")?;
     let samples: Vec<f32> = noise("music", 60 * 16_000).to_vec1()?;
     Ok(Box::new(move || {
         embed_bgm(&engine, &samples, false, &Monitor::silent())?;

@@ -200,13 +200,14 @@ def train_heads(torch):
     optimizer = torch.optim.SGD(w.values(), lr=1e-12, momentum=0.9)
     others = ~torch.eye(pairs, dtype=torch.bool)
 
-    def chi(w, module, a, b, heads):
+    def chi(w, module, a, b, heads, see):
         """Eq. 1 and 2 with all heads at once, by PyTorch's own attention: the twin's loop would be slower."""
 
         def cut(x, name):
             return (x @ w[f"{module}.{name}.weight"].T).unflatten(2, (heads, -1)).transpose(1, 2)
 
         o = torch.nn.functional.scaled_dot_product_attention(cut(a, "wq"), cut(b, "wk"), cut(b, "wv"))
+        see(f"{module}.heads", o)
         return a + o.transpose(1, 2).flatten(2) @ w[f"{module}.wo.weight"].T
 
     mrcmv.chi = chi

@@ -53,6 +53,7 @@ CASES = [
     ("training step, heads, 16 pairs", "train-heads", ["torch"]),
     ("training step, SlowFast, 112 x 112", "train-slowfast", ["torch"]),
     ("query, 32 s of 1080p, compact pack", "query", []),
+    ("query, 32 s of 1080p, the papers' sizes", "query-full", []),
     ("indexing a minute of music, compact pack", "index", []),
 ]
 

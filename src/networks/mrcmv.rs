@@ -13,7 +13,7 @@ use candle_core::{D, Tensor};
 use candle_nn::{Init, VarBuilder};
 use serde::{Deserialize, Serialize};
 
-use super::layers::Linear;
+use super::layers::{Linear, scaled_softmax};
 use super::weights::optional_parameter;
 use crate::error::{Error, Result};
 
@@ -342,9 +342,8 @@ impl Attention {
         let q = by_head(self.wq.forward(i1)?)?;
         let k = by_head(self.wk.forward(i2)?)?;
         let v = by_head(self.wv.forward(i2)?)?;
-        let scores = (q.matmul(&k.t()?.contiguous()?)? / (d_k as f64).sqrt())?;
-        // Not candle's fused softmax of the last axis: it has no gradient.
-        let attended = candle_nn::ops::softmax(&scores, D::Minus1)?.matmul(&v)?;
+        let scores = q.matmul(&k.t()?.contiguous()?)?;
+        let attended = scaled_softmax(&scores, 1.0 / (d_k as f64).sqrt())?.matmul(&v)?;
         see(&attended);
         let joined = attended
             .transpose(1, 2)?

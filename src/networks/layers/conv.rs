@@ -4,7 +4,7 @@ use candle_core::{Device, Tensor};
 
 use super::batch_norm::{BatchNorm, per_channel};
 use super::composed;
-use super::cpu::{Packed, Trained};
+use super::cpu::{Follow, Packed, Scaled, Trained};
 use super::geometry::Geometry;
 use crate::error::Result;
 
@@ -122,30 +122,51 @@ impl Conv {
             }
             Weights::Plain(weight, bias, None) => (weight.clone(), bias.clone()),
         };
-        let mut y = match x.device() {
-            Device::Cpu => x
-                .contiguous()?
-                .apply_op2(&weight.contiguous()?, Trained(self.geometry))?,
-            _ => composed::convolve(x, &weight, &self.geometry)?,
+        if !matches!(x.device(), Device::Cpu) {
+            let y = composed::convolve(x, &weight, &self.geometry)?;
+            return Ok(followed(y, bias.as_ref(), sum, self.activation)?);
+        }
+        let y = x
+            .contiguous()?
+            .apply_op2(&weight.contiguous()?, Trained(self.geometry))?;
+        let follow = Follow {
+            relu: self.activation == Activation::Relu,
         };
-        if let Some(bias) = bias {
-            y = y.broadcast_add(&per_channel(&bias, 5)?)?;
-        }
-        if let Some(sum) = sum {
-            y = (y + sum)?;
-        }
-        Ok(match self.activation {
-            Activation::None => y,
-            Activation::Relu => y.relu()?,
+        Ok(match (bias, sum) {
+            (Some(bias), Some(sum)) => y.apply_op3(&bias.contiguous()?, &sum.contiguous()?, follow)?,
+            (Some(bias), None) => y.apply_op2(&bias.contiguous()?, follow)?,
+            (None, sum) => followed(y, None, sum, self.activation)?,
         })
+    }
+}
+
+/// What follows a convolution, out of candle's own operations.
+fn followed(
+    mut y: Tensor,
+    bias: Option<&Tensor>,
+    sum: Option<&Tensor>,
+    activation: Activation,
+) -> candle_core::Result<Tensor> {
+    if let Some(bias) = bias {
+        y = y.broadcast_add(&per_channel(bias, 5)?)?;
+    }
+    if let Some(sum) = sum {
+        y = (y + sum)?;
+    }
+    match activation {
+        Activation::None => Ok(y),
+        Activation::Relu => y.relu(),
     }
 }
 
 /// Weight and bias of a convolution that does what the given one and the batch norm behind it do.
 fn fold(weight: &Tensor, bias: Option<&Tensor>, norm: &BatchNorm) -> Result<(Tensor, Tensor)> {
     let (factor, shift) = norm.factor_and_shift()?;
-    let outputs = factor.elem_count();
-    let weight = weight.broadcast_mul(&factor.reshape((outputs, 1, 1, 1, 1))?)?;
+    let weight = if matches!(weight.device(), Device::Cpu) {
+        weight.contiguous()?.apply_op2(&factor, Scaled)?
+    } else {
+        weight.broadcast_mul(&factor.reshape((factor.elem_count(), 1, 1, 1, 1))?)?
+    };
     let bias = match bias {
         Some(bias) => ((bias * &factor)? + &shift)?,
         None => shift,

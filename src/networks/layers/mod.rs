@@ -12,6 +12,7 @@ mod geometry;
 mod interlock;
 mod linear;
 mod pool;
+mod softmax;
 mod storage;
 #[cfg(test)]
 mod tests;
@@ -22,3 +23,4 @@ pub use geometry::Geometry;
 pub use interlock::{interlock, interlocked};
 pub use linear::Linear;
 pub use pool::max_pool;
+pub use softmax::scaled_softmax;

@@ -1,7 +1,10 @@
 //! Max pooling.
 
+use std::ops::Range;
+
 use candle_core::{CpuStorage, CustomOp1, Device, Layout, Shape, Tensor};
 use rayon::prelude::*;
+use rten_simd::{Isa, SimdOp};
 
 use crate::error::{Error, Result};
 
@@ -62,30 +65,66 @@ impl MaxPool {
         Ok(largest)
     }
 
-    /// Pools one plane of `input` into `output`.
-    fn plane(&self, input: &[f32], width: usize, output: &mut [f32], output_width: usize) {
-        let height = input.len() / width;
-        let inside = |output: usize, inputs: usize| {
-            let start = output * self.stride;
-            let from = start.saturating_sub(self.padding);
-            from..(start + self.kernel - self.padding).min(inputs)
-        };
-        let mut column_maxima = vec![0.0_f32; width];
-        for (y, row) in output.chunks_exact_mut(output_width).enumerate() {
-            column_maxima.fill(0.0);
-            for line in inside(y, height) {
-                let line = &input[line * width..(line + 1) * width];
-                for (largest, &value) in column_maxima.iter_mut().zip(line) {
-                    *largest = largest.max(value);
+    /// The inputs that an output sees, one after the other.
+    fn inside(&self, output: usize, inputs: usize) -> Range<usize> {
+        let start = output * self.stride;
+        start.saturating_sub(self.padding)..(start + self.kernel - self.padding).min(inputs)
+    }
+}
+
+/// One plane of `input` into `output`, compiled for each instruction set.
+struct Plane<'a> {
+    pool: &'a MaxPool,
+    input: &'a [f32],
+    width: usize,
+    output: &'a mut [f32],
+    output_width: usize,
+}
+
+impl SimdOp for Plane<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn eval<I: Isa>(self, _: I) {
+        let MaxPool {
+            kernel,
+            stride,
+            padding,
+        } = *self.pool;
+        let height = self.input.len() / self.width;
+        // The largest of each column, zeros beside them.
+        let mut columns = vec![0.0_f32; (padding + self.width).max(self.output_width * stride + kernel)];
+        for (y, row) in self.output.chunks_exact_mut(self.output_width).enumerate() {
+            let inside = &mut columns[padding..padding + self.width];
+            inside.fill(0.0);
+            for line in self.pool.inside(y, height) {
+                let line = &self.input[line * self.width..][..self.width];
+                for (largest, &value) in inside.iter_mut().zip(line) {
+                    *largest = larger(*largest, value);
                 }
             }
-            for (x, largest) in row.iter_mut().enumerate() {
-                *largest = column_maxima[inside(x, width)]
-                    .iter()
-                    .fold(0.0, |largest, &value| largest.max(value));
+            row.fill(0.0);
+            for tap in 0..kernel {
+                let seen = &columns[tap..];
+                if stride == 2 {
+                    // In pairs, which compilers know how to do many at a time.
+                    for (largest, pair) in row.iter_mut().zip(seen.chunks_exact(2)) {
+                        *largest = larger(*largest, pair[0]);
+                    }
+                } else {
+                    for (largest, &value) in row.iter_mut().zip(seen.iter().step_by(stride)) {
+                        *largest = larger(*largest, value);
+                    }
+                }
             }
         }
     }
+}
+
+/// The larger of two, in the form that vectors have.
+#[inline(always)]
+fn larger(a: f32, b: f32) -> f32 {
+    if b > a { b } else { a }
 }
 
 impl CustomOp1 for MaxPool {
@@ -106,7 +145,16 @@ impl CustomOp1 for MaxPool {
         output
             .par_chunks_mut(output_height * output_width)
             .zip(input.par_chunks(height * width))
-            .for_each(|(output, input)| self.plane(input, width, output, output_width));
+            .for_each(|(output, input)| {
+                let plane = Plane {
+                    pool: self,
+                    input,
+                    width,
+                    output,
+                    output_width,
+                };
+                plane.dispatch();
+            });
         let mut dims = dims.to_vec();
         let rank = dims.len();
         dims[rank - 2] = output_height;

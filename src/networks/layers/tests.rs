@@ -380,3 +380,59 @@ fn batch_norm_is_folded_or_trained_with_the_same_result() -> Result<()> {
     assert!(difference(&trained.forward(&x)?, &expected) > 0.1);
     Ok(())
 }
+
+#[test]
+fn what_follows_has_the_gradients_of_candles_operations() -> Result<()> {
+    let geometry = Geometry::volume([1, 3, 3]).centred();
+    let x = variable(&noise(&[2, 3, 2, 5, 9], 1));
+    let weight = variable(&noise(&[4, 3, 1, 3, 3], 2));
+    let [bias, gamma, beta] = [3, 4, 5].map(|seed| variable(&noise(&[4], seed)));
+    let sum = variable(&noise(&[2, 4, 2, 5, 9], 6));
+    let (mean, var) = (noise(&[4], 7), (noise(&[4], 8) + 2.0)?);
+    let loss_weights = noise(&[2, 4, 2, 5, 9], 9);
+    for (summed, activation) in [
+        (true, Activation::Relu),
+        (true, Activation::None),
+        (false, Activation::Relu),
+    ] {
+        let norm = super::BatchNorm::from_tensors(
+            gamma.as_tensor().clone(),
+            beta.as_tensor().clone(),
+            mean.clone(),
+            var.clone(),
+            1e-5,
+        );
+        let conv = Conv::new(
+            weight.as_tensor(),
+            Some(bias.as_tensor().clone()),
+            Some(norm.clone()),
+            geometry,
+            activation,
+        )?;
+        let ours = if summed {
+            conv.forward_add(x.as_tensor(), sum.as_tensor())?
+        } else {
+            conv.forward(x.as_tensor())?
+        };
+        let plain = composed::convolve(x.as_tensor(), weight.as_tensor(), &geometry)?;
+        let plain = plain.broadcast_add(&bias.reshape((1, 4, 1, 1, 1))?)?;
+        let mut theirs = norm.forward(&plain)?;
+        if summed {
+            theirs = (theirs + sum.as_tensor())?;
+        }
+        if activation == Activation::Relu {
+            theirs = theirs.relu()?;
+        }
+        assert!(difference(&ours, &theirs) < 1e-5);
+        let ours = (ours * &loss_weights)?.sum_all()?.backward()?;
+        let theirs = (theirs * &loss_weights)?.sum_all()?.backward()?;
+        for var in [&x, &weight, &bias, &gamma, &beta, &sum] {
+            match (ours.get(var), theirs.get(var)) {
+                (Some(ours), Some(theirs)) => assert!(difference(ours, theirs) < 1e-4),
+                (None, None) => assert!(!summed),
+                _ => panic!("a gradient is missing"),
+            }
+        }
+    }
+    Ok(())
+}

@@ -37,24 +37,6 @@ impl Epilogue<'_> {
             }
         }
     }
-
-    /// As [`Epilogue::write`], where the products already lie in `y`.
-    #[inline(always)]
-    pub(super) fn write_in_place(&self, channel: usize, start: usize, y: &mut [f32]) {
-        let bias = self.bias.map_or(0.0, |bias| bias[channel]);
-        match self.sum {
-            Some(sum) => {
-                for (y, &sum) in y.iter_mut().zip(&sum[start..]) {
-                    *y = at_least(*y + bias + sum, self.floor);
-                }
-            }
-            None => {
-                for y in y {
-                    *y = at_least(*y + bias, self.floor);
-                }
-            }
-        }
-    }
 }
 
 /// max(x, floor) that lets NaN through, as PyTorch's ReLU does.

@@ -10,16 +10,20 @@
 //!
 //! README.md beside this file has the figures behind these rules, and what was tried and lost.
 //!
-//! Training goes the same ways ([`trained`]): the gradient of an input is a convolution again ([`backward`]).
+//! Training goes the same ways ([`trained`]): the gradient of an input is a convolution again ([`backward`]). What else a
+//! layer does there is done in few passes ([`follow`], [`scaled`]).
 
 mod axis;
 mod backward;
 mod direct;
 mod epilogue;
+mod follow;
 mod kernel;
 mod microkernel;
 mod plan;
+mod points;
 mod product;
+mod scaled;
 mod scratch;
 mod shortcut;
 mod temporal;
@@ -31,7 +35,9 @@ mod winograd;
 use candle_core::{CpuStorage, CustomOp1, CustomOp2, Device, Layout, Shape, Tensor};
 
 use self::epilogue::Epilogue;
+pub(super) use self::follow::Follow;
 use self::kernel::Kernel;
+pub(super) use self::scaled::Scaled;
 use self::shortcut::Shortcut;
 pub(super) use self::trained::Trained;
 use super::geometry::Geometry;

@@ -28,11 +28,18 @@ impl Shortcut {
 
     /// Whether there is so much to do with the transformed weights, which are up to four times as many, that fetching
     /// them is worth while.
-    pub(super) fn pays(&self, batch: usize, [frames, height, width]: [usize; 3]) -> bool {
-        match self {
-            Self::Plane(_) => batch * frames * Winograd::tiles(height, width) >= 16,
-            Self::Time(_) => batch * Temporal::tiles(frames) * height * width >= 16,
-        }
+    pub(super) fn pays(&self, batch: usize, output: [usize; 3]) -> bool {
+        tiles(self.along_time(), batch, output) >= 16
+    }
+
+    /// As [`Shortcut::pays`], where the weights are used once and have to be transformed first.
+    pub(super) fn pays_once(geometry: &Geometry, batch: usize, output: [usize; 3]) -> bool {
+        let along_time = geometry.kernel == [3, 1, 1];
+        tiles(along_time, batch, output) >= if along_time { 256 } else { 64 }
+    }
+
+    fn along_time(&self) -> bool {
+        matches!(self, Self::Time(_))
     }
 
     /// Runs on `x` [N, C, T, H, W] of these sizes into [N, O, T', H', W'] of `output`'s.
@@ -48,5 +55,14 @@ impl Shortcut {
             Self::Plane(winograd) => winograd.run(x, batch, input, output, epilogue),
             Self::Time(temporal) => temporal.run(x, batch, input, output, epilogue),
         }
+    }
+}
+
+/// Tiles of all items, of frames or of planes.
+fn tiles(along_time: bool, batch: usize, [frames, height, width]: [usize; 3]) -> usize {
+    if along_time {
+        batch * Temporal::tiles(frames) * height * width
+    } else {
+        batch * frames * Winograd::tiles(height, width)
     }
 }

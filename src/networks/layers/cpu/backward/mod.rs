@@ -32,7 +32,10 @@ pub(super) fn convolve(sizes: &Sizes, x: &[f32], weights: &[f32]) -> Vec<f32> {
         input,
         output,
     } = sizes;
-    match Shortcut::new(weights, *inputs, *outputs, geometry) {
+    let shortcut = Shortcut::pays_once(geometry, *batch, *output)
+        .then(|| Shortcut::new(weights, *inputs, *outputs, geometry))
+        .flatten();
+    match shortcut {
         Some(shortcut) => shortcut.run(x, *batch, *input, *output, Epilogue::NONE),
         None => {
             Kernel::new(weights, *inputs, *outputs, geometry).run(x, *batch, *input, *output, Epilogue::NONE)

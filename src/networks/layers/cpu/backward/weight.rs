@@ -50,15 +50,23 @@ pub(in super::super) fn weight_gradient(sizes: &Sizes, x: &[f32], dy: &[f32]) ->
         })
         .unwrap_or_else(sums);
     // [block of outputs][kernel row][strip] -> [O, C, kernel row, tap].
-    let mut gradient = Vec::with_capacity(sizes.outputs * sizes.inputs * deep * high * wide);
-    for output in 0..sizes.outputs {
-        for input in 0..sizes.inputs {
+    let taps = deep * high * wide;
+    let mut gradient = vec![0.0; sizes.outputs * sizes.inputs * taps];
+    gradient
+        .par_chunks_mut((sizes.inputs * taps).max(1))
+        .enumerate()
+        .for_each(|(output, gradient)| {
             for kernel_row in 0..deep * high {
                 let strip = &total[(output / height * deep * high + kernel_row) * row.strip(height)..];
-                gradient.extend((0..wide).map(|tap| strip[row.place(output % height, tap, input)]));
+                for tap in 0..wide {
+                    let values = &strip[row.place(output % height, tap)..][..sizes.inputs];
+                    let places = gradient.iter_mut().skip(kernel_row * wide + tap).step_by(taps);
+                    for (place, value) in places.zip(values) {
+                        *place = *value;
+                    }
+                }
             }
-        }
-    }
+        });
     gradient
 }
 
@@ -106,9 +114,9 @@ impl Row {
         height * self.pieces * self.stride
     }
 
-    /// Where the value of an output of a block, tap and input is in a strip.
-    fn place(&self, output: usize, tap: usize, input: usize) -> usize {
-        let value = tap * self.inputs + input;
+    /// Where the values of an output of a block and a tap are in a strip, one for each input.
+    fn place(&self, output: usize, tap: usize) -> usize {
+        let value = tap * self.inputs;
         (output * self.pieces + value / self.length) * self.stride + value % self.length
     }
 }

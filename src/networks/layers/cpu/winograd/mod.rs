@@ -13,12 +13,12 @@ use std::cell::Cell;
 use rayon::prelude::*;
 use rten_simd::{Isa, SimdOp};
 
-use self::tiles::{deal, gather_row};
-pub(super) use self::transform::{INPUT, OUTPUT, kernel};
+use self::tiles::{Lines, deal, weave};
+pub(super) use self::transform::{input_transform, kernel, output_transform};
 use self::transform::{kernel_transform, transform_inputs, transform_outputs};
 use super::super::geometry::Geometry;
 use super::epilogue::{Epilogue, at_least};
-use super::microkernel::{MAX_HEIGHT, Strip};
+use super::points::{Buffers, COLUMNS, Points};
 use super::scratch::with_scratch;
 
 /// Outputs of a tile along one axis.
@@ -30,18 +30,12 @@ pub(super) const SEEN: usize = 6;
 /// Values of a transformed tile.
 const POINTS: usize = SEEN * SEEN;
 
-/// Tiles are rounded up to it: the width of a tile of the inner loop on AVX-512, and a multiple of all others.
-const LANES: usize = 48;
-
 /// A 3 x 3 convolution of stride 1 with transformed weights.
 #[derive(Debug)]
 pub(super) struct Winograd {
-    inputs: usize,
-    outputs: usize,
+    points: Points,
     /// Zeros above and left.
     padding: [usize; 2],
-    /// [point][block of outputs][input][output].
-    weights: Vec<f32>,
 }
 
 impl Winograd {
@@ -62,24 +56,9 @@ impl Winograd {
 
     /// Transforms `weights` [O, C, 3, 3].
     pub(super) fn new(weights: &[f32], inputs: usize, outputs: usize, geometry: &Geometry) -> Self {
-        let rows = outputs.next_multiple_of(MAX_HEIGHT);
-        let mut packed = vec![0.0; POINTS * rows * inputs];
-        packed
-            .par_chunks_mut(rows * inputs)
-            .zip(kernel_transform())
-            .for_each(|(packed, transform)| {
-                for (index, kernel) in weights.chunks_exact(9).enumerate() {
-                    let (output, input) = (index / inputs, index % inputs);
-                    let block = output / MAX_HEIGHT * MAX_HEIGHT * inputs;
-                    let products = kernel.iter().zip(&transform).map(|(&g, &t)| f64::from(g) * t);
-                    packed[block + input * MAX_HEIGHT + output % MAX_HEIGHT] = products.sum::<f64>() as f32;
-                }
-            });
         Self {
-            inputs,
-            outputs,
+            points: Points::new(weights, inputs, outputs, &kernel_transform()),
             padding: [geometry.padding[1].0, geometry.padding[2].0],
-            weights: packed,
         }
     }
 
@@ -102,8 +81,8 @@ impl Winograd {
         };
         // A job takes whole rows of tiles, through all images.
         let rows = batch * frames * grid.down;
-        let rows_a_job = self.rows_a_job(rows, grid.across);
-        let mut y = vec![0.0; batch * self.outputs * frames * height * width];
+        let rows_a_job = Self::rows_a_job(rows, grid.across);
+        let mut y = vec![0.0; batch * self.points.outputs * frames * height * width];
         let mut jobs: Vec<Job<'_>> = (0..rows)
             .step_by(rows_a_job)
             .map(|first| {
@@ -115,14 +94,16 @@ impl Winograd {
                     epilogue,
                     first,
                     rows,
-                    y: (0..self.outputs * rows).map(|_| Default::default()).collect(),
+                    y: (0..self.points.outputs * rows)
+                        .map(|_| Default::default())
+                        .collect(),
                 }
             })
             .collect();
         for (index, plane) in y.chunks_mut(height * width).enumerate() {
             let (item, output, frame) = (
-                index / frames / self.outputs,
-                index / frames % self.outputs,
+                index / frames / self.points.outputs,
+                index / frames % self.points.outputs,
                 index % frames,
             );
             let first = (item * frames + frame) * grid.down;
@@ -136,17 +117,23 @@ impl Winograd {
         y
     }
 
-    /// As many rows of tiles as fill the vectors and use a fetched weight often, and leave work for every thread.
-    fn rows_a_job(&self, rows: usize, across: usize) -> usize {
-        let wanted = (TRANSFORMED / (POINTS * (self.inputs + self.outputs))).clamp(2 * LANES, 4 * LANES);
+    /// About [`COLUMNS`] tiles in whole rows, and work for every thread.
+    fn rows_a_job(rows: usize, across: usize) -> usize {
         let threads = rayon::current_num_threads();
-        let rounds = (rows * across).div_ceil(wanted * threads);
-        rows.div_ceil(rounds * threads).max(1)
+        // To fetch the weights costs about as much as to multiply them with a vector of tiles.
+        let cost = |count: usize| {
+            let vectors = (count * across).div_ceil(VECTOR);
+            rows.div_ceil(count).div_ceil(threads) * (vectors + 1)
+        };
+        (1..=(COLUMNS / across).clamp(1, rows))
+            .rev()
+            .min_by_key(|&count| cost(count))
+            .unwrap_or(1)
     }
 }
 
-/// Floats of the transformed inputs and outputs of a job, where there is a choice: most of a common second-level cache.
-const TRANSFORMED: usize = 512 * 1024;
+/// Tiles of a vector on AVX-512.
+const VECTOR: usize = 16;
 
 /// Sizes of the images and of the tiles that cover their outputs.
 #[derive(Debug, Clone, Copy)]
@@ -162,26 +149,19 @@ struct Grid {
 /// Buffers that a thread uses for job after job.
 #[derive(Default)]
 struct Scratch {
-    /// Some rows of one channel of one image, with zeros around.
-    padded: Vec<f32>,
+    lines: Lines,
     /// Tiles of one channel, [6 x 6][tile] before and [4 x 4][tile] behind the products.
     tiles: Vec<f32>,
-    /// [point][input][tile].
-    inputs: Vec<f32>,
-    /// [point][output][tile].
-    products: Vec<f32>,
-    offsets: Vec<u32>,
+    buffers: Buffers,
 }
 
 thread_local! {
     /// Kept from run to run: fresh memory is slow to touch.
     static SCRATCH: Cell<Scratch> = const {
         Cell::new(Scratch {
-            padded: Vec::new(),
+            lines: Lines::EMPTY,
             tiles: Vec::new(),
-            inputs: Vec::new(),
-            products: Vec::new(),
-            offsets: Vec::new(),
+            buffers: Buffers::EMPTY,
         })
     };
 }
@@ -212,53 +192,35 @@ impl SimdOp for Run<'_, '_> {
     fn eval<I: Isa>(self, isa: I) {
         let Self { mut job, scratch } = self;
         let layer = job.layer;
+        let points = &layer.points;
         let tiles = job.rows * job.grid.across;
-        let stride = tiles.next_multiple_of(LANES);
-        let rows = layer.outputs.next_multiple_of(MAX_HEIGHT);
-        // Some floats more than a round number, lest all points of a tile fall into the same set of the cache.
-        let input_point = layer.inputs * stride + LANES;
-        let product_point = rows * stride + LANES;
+        let layout = points.lay_out(isa, tiles, &mut scratch.buffers);
+        let stride = layout.stride;
+        scratch.lines.prepare(tiles);
         scratch.tiles.resize(POINTS * stride, 0.0);
-        scratch.inputs.resize(POINTS * input_point, 0.0);
-        scratch.products.resize(POINTS * product_point, 0.0);
-        scratch.offsets.clear();
-        scratch
-            .offsets
-            .extend((0..layer.inputs).map(|input| (input * stride) as u32));
-
-        for input in 0..layer.inputs {
-            job.gather(input, stride, &mut scratch.padded, &mut scratch.tiles);
-            let inputs = &mut scratch.inputs[input * stride..];
-            transform_inputs(isa, &scratch.tiles, stride, inputs, input_point);
-        }
-        let block = layer.inputs * MAX_HEIGHT;
-        for point in 0..POINTS {
-            let inputs = &scratch.inputs[point * input_point..];
-            let products = &mut scratch.products[point * product_point..];
-            let weights = &layer.weights[point * rows * layer.inputs..][..rows * layer.inputs];
-            for (weights, strip) in weights
-                .chunks_exact(block)
-                .zip(products.chunks_exact_mut(MAX_HEIGHT * stride))
-            {
-                Strip {
-                    weights,
-                    height: MAX_HEIGHT,
-                    offsets: &scratch.offsets,
-                    input: inputs,
-                    stride,
-                    add: false,
-                }
-                .run(isa, 0..tiles, strip);
-            }
+        for input in 0..points.inputs {
+            job.gather(input, stride, &mut scratch.lines, &mut scratch.tiles);
+            let inputs = &mut scratch.buffers.inputs[input * stride..];
+            transform_inputs(isa, &scratch.tiles, stride, inputs, layout.inputs);
         }
         let Epilogue { bias, sum, floor } = job.epilogue;
         // Where something else is added, the floor comes after it.
         let floor = if sum.is_some() { f32::NEG_INFINITY } else { floor };
-        for output in 0..layer.outputs {
-            let products = &scratch.products[output * stride..];
-            let follows = (bias.map_or(0.0, |bias| bias[output]), floor);
-            transform_outputs(isa, products, product_point, follows, &mut scratch.tiles, stride);
-            job.scatter(output, stride, &scratch.tiles);
+        for first in (0..points.outputs).step_by(layout.group) {
+            points.multiply(isa, first, &layout, &mut scratch.buffers);
+            for output in first..points.outputs.min(first + layout.group) {
+                let products = &scratch.buffers.products[(output - first) * stride..];
+                let follows = (bias.map_or(0.0, |bias| bias[output]), floor);
+                transform_outputs(
+                    isa,
+                    products,
+                    layout.products,
+                    follows,
+                    &mut scratch.tiles,
+                    stride,
+                );
+                job.scatter(output, stride, &mut scratch.lines, &scratch.tiles);
+            }
         }
     }
 }
@@ -266,7 +228,7 @@ impl SimdOp for Run<'_, '_> {
 impl Job<'_> {
     /// Copies what the tiles see of channel `input`: [6 x 6][tile].
     #[inline(always)]
-    fn gather(&self, input: usize, stride: usize, padded: &mut Vec<f32>, tiles: &mut [f32]) {
+    fn gather(&self, input: usize, stride: usize, lines: &mut Lines, tiles: &mut [f32]) {
         let Grid {
             frames,
             input: [height, width],
@@ -275,44 +237,37 @@ impl Job<'_> {
             ..
         } = self.grid;
         let [top, left] = self.layer.padding;
-        let wide = across * TILE + SEEN - TILE;
-        let mut row = self.first;
-        while row < self.first + self.rows {
-            // The rows of tiles that are in the same image.
-            let (image, start) = (row / down, row % down);
-            let count = (down - start).min(self.first + self.rows - row);
-            let (item, frame) = (image / frames, image % frames);
-            let plane = ((item * self.layer.inputs + input) * frames + frame) * height * width;
-            let plane = &self.x[plane..][..height * width];
-            let high = count * TILE + SEEN - TILE;
-            padded.resize(high * wide, 0.0);
-            for (index, line) in padded.chunks_exact_mut(wide).enumerate() {
-                let sample = (start * TILE + index).checked_sub(top).filter(|&y| y < height);
-                match sample {
-                    Some(y) => {
-                        let end = (left + width).min(wide);
-                        line[..left].fill(0.0);
-                        line[left..end].copy_from_slice(&plane[y * width..][..end - left]);
-                        line[end..].fill(0.0);
-                    }
-                    None => line.fill(0.0),
+        let wide = across * TILE;
+        // Of a row of samples, those in the line, and those that only its last tile sees.
+        let inside = left.min(wide)..(left + width).min(wide);
+        for (y, points) in tiles.chunks_exact_mut(SEEN * stride).enumerate() {
+            for (index, line) in lines.whole.chunks_exact_mut(wide).take(self.rows).enumerate() {
+                let (image, start) = ((self.first + index) / down, (self.first + index) % down);
+                let (item, frame) = (image / frames, image % frames);
+                let sample = (start * TILE + y).checked_sub(top).filter(|&y| y < height);
+                let Some(row) = sample else {
+                    line.fill(0.0);
+                    lines.beyond[index] = [0.0; 2];
+                    continue;
+                };
+                let plane = ((item * self.layer.points.inputs + input) * frames + frame) * height;
+                let x = &self.x[(plane + row) * width..][..width];
+                line[inside.clone()].copy_from_slice(&x[..inside.len()]);
+                for (beyond, sample) in lines.beyond[index].iter_mut().zip(wide..) {
+                    *beyond = sample
+                        .checked_sub(left)
+                        .and_then(|sample| x.get(sample))
+                        .copied()
+                        .unwrap_or(0.0);
                 }
             }
-            let first = (row - self.first) * across;
-            for y in 0..SEEN {
-                for (index, line) in padded[y * wide..].chunks(TILE * wide).take(count).enumerate() {
-                    let place = first + index * across;
-                    let points = &mut tiles[y * SEEN * stride..][..SEEN * stride];
-                    deal(&line[..wide], points, stride, place..place + across);
-                }
-            }
-            row += count;
+            deal(lines, self.rows, across, points, stride);
         }
     }
 
     /// Writes the tiles of channel `output`: [4 x 4][tile].
     #[inline(always)]
-    fn scatter(&mut self, output: usize, stride: usize, tiles: &[f32]) {
+    fn scatter(&mut self, output: usize, stride: usize, lines: &mut Lines, tiles: &[f32]) {
         let Grid {
             frames,
             output: [height, width],
@@ -321,19 +276,29 @@ impl Job<'_> {
             ..
         } = self.grid;
         let Epilogue { sum, floor, .. } = self.epilogue;
-        for index in 0..self.rows {
-            let (image, start) = ((self.first + index) / down, (self.first + index) % down);
-            let (item, frame) = (image / frames, image % frames);
-            let plane = ((item * self.layer.outputs + output) * frames + frame) * height;
-            let rows = &mut self.y[output * self.rows + index];
-            let sum = sum.map(|sum| &sum[(plane + start * TILE) * width..][..rows.len()]);
-            for (y, row) in rows.chunks_exact_mut(width).enumerate() {
-                let points = &tiles[y * TILE * stride..][..TILE * stride];
-                gather_row(points, stride, index * across..(index + 1) * across, row);
-                if let Some(sum) = sum {
-                    for (place, sum) in row.iter_mut().zip(&sum[y * width..]) {
-                        *place = at_least(*place + sum, floor);
+        for (y, points) in tiles.chunks_exact(TILE * stride).take(TILE).enumerate() {
+            weave(points, stride, &mut lines.whole[..self.rows * across * TILE]);
+            for (index, line) in lines
+                .whole
+                .chunks_exact(across * TILE)
+                .take(self.rows)
+                .enumerate()
+            {
+                let (image, start) = ((self.first + index) / down, (self.first + index) % down);
+                let (item, frame) = (image / frames, image % frames);
+                let rows = &mut self.y[output * self.rows + index];
+                let Some(row) = rows.chunks_exact_mut(width).nth(y) else {
+                    continue;
+                };
+                match sum {
+                    Some(sum) => {
+                        let plane = ((item * self.layer.points.outputs + output) * frames + frame) * height;
+                        let sum = &sum[(plane + start * TILE + y) * width..][..width];
+                        for ((place, value), sum) in row.iter_mut().zip(line).zip(sum) {
+                            *place = at_least(value + sum, floor);
+                        }
                     }
+                    None => row.copy_from_slice(&line[..width]),
                 }
             }
         }

@@ -3,7 +3,7 @@
 use rten_simd::Isa;
 use rten_simd::ops::{BitOps, NumOps};
 
-use super::{POINTS, SEEN, TILE};
+use super::{SEEN, TILE};
 
 /// B^T d B for all tiles: `tiles` [6 x 6][tile] into `inputs`, whose points lie `point` apart.
 #[inline(always)]
@@ -81,7 +81,7 @@ const B: f32 = 1.5;
 
 /// B^T d.
 #[inline(always)]
-fn input_transform<I: Isa>(isa: I, d: [I::F32; SEEN]) -> [I::F32; SEEN] {
+pub(in super::super) fn input_transform<I: Isa>(isa: I, d: [I::F32; SEEN]) -> [I::F32; SEEN] {
     let ops = isa.f32();
     let (a, b) = (ops.splat(A), ops.splat(B));
     let (minus_aa, minus_bb) = (ops.splat(-A * A), ops.splat(-B * B));
@@ -102,7 +102,7 @@ fn input_transform<I: Isa>(isa: I, d: [I::F32; SEEN]) -> [I::F32; SEEN] {
 
 /// A^T m.
 #[inline(always)]
-fn output_transform<I: Isa>(isa: I, m: [I::F32; SEEN]) -> [I::F32; TILE] {
+pub(in super::super) fn output_transform<I: Isa>(isa: I, m: [I::F32; SEEN]) -> [I::F32; TILE] {
     let ops = isa.f32();
     let (sum_a, difference_a) = (ops.add(m[1], m[2]), ops.sub(m[1], m[2]));
     let (sum_b, difference_b) = (ops.add(m[3], m[4]), ops.sub(m[3], m[4]));
@@ -115,24 +115,6 @@ fn output_transform<I: Isa>(isa: I, m: [I::F32; SEEN]) -> [I::F32; TILE] {
         ops.mul_add(aaa, difference_a, ops.mul_add(bbb, difference_b, m[5])),
     ]
 }
-
-/// B^T as a matrix.
-pub(in super::super) const INPUT: [[f32; SEEN]; SEEN] = [
-    [A * A * B * B, 0.0, -A * A - B * B, 0.0, 1.0, 0.0],
-    [0.0, -A * B * B, -B * B, A, 1.0, 0.0],
-    [0.0, A * B * B, -B * B, -A, 1.0, 0.0],
-    [0.0, -A * A * B, -A * A, B, 1.0, 0.0],
-    [0.0, A * A * B, -A * A, -B, 1.0, 0.0],
-    [0.0, A * A * B * B, 0.0, -A * A - B * B, 0.0, 1.0],
-];
-
-/// A^T as a matrix.
-pub(in super::super) const OUTPUT: [[f32; SEEN]; TILE] = [
-    [1.0, 1.0, 1.0, 1.0, 1.0, 0.0],
-    [0.0, A, -A, B, -B, 0.0],
-    [0.0, A * A, A * A, B * B, B * B, 0.0],
-    [0.0, A * A * A, -A * A * A, B * B * B, -B * B * B, 1.0],
-];
 
 /// G as a matrix.
 pub(in super::super) fn kernel() -> [[f64; 3]; SEEN] {
@@ -150,7 +132,7 @@ pub(in super::super) fn kernel() -> [[f64; 3]; SEEN] {
 }
 
 /// For each point of G g G^T, what it takes of each weight of a kernel [3, 3].
-pub(super) fn kernel_transform() -> [[f64; 9]; POINTS] {
+pub(super) fn kernel_transform() -> [[f64; 9]; SEEN * SEEN] {
     let g = kernel();
     std::array::from_fn(|point| {
         let (down, across) = (g[point / SEEN], g[point % SEEN]);
