@@ -102,7 +102,7 @@ impl AudioReader {
             .field("rate", format.sample_rate as i32)
             .field("channels", format.channels as i32)
             .build();
-        let mut source = Source::open(path, Kind::Sound, &convert, &caps, 4, monitor)?;
+        let mut source = Source::open(path, Kind::Sound, &convert, &caps, 4, None, monitor)?;
         let length_s = source.length_s();
         let gapless = Gapless::of(path, length_s);
         let lead_s = gapless.map_or(0.0, |gapless| gapless.lead_s);

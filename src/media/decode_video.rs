@@ -5,7 +5,7 @@ use std::path::Path;
 use super::picture::{Picture, PictureReader};
 use super::probe::probe;
 use crate::error::{Error, Result};
-use crate::jobs::Monitor;
+use crate::jobs::{self, Monitor};
 
 /// A picture: packed RGB, rows from the top, no padding, rotation applied.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,7 +42,8 @@ const SKIP_S: f64 = 8.0;
 
 /// Decodes the picture shown at each of `times_s` (ascending, seconds) and
 /// calls `take(index, frame)` for each, in order. Where a time lies past the last
-/// frame, the last frame is given. Only the wanted frames are converted.
+/// frame, the last frame is given. Only the wanted frames are converted. Times over a long stretch are read in
+/// two halves at once: a decoder uses one processor.
 ///
 /// # Errors
 /// As [`crate::media::probe`]; also when the file has no picture; cancelled.
@@ -53,7 +54,39 @@ pub fn sample_frames(
     monitor: &Monitor,
     take: &mut dyn FnMut(usize, Frame),
 ) -> Result<()> {
-    let mut reader = PictureReader::open(path, monitor)?;
+    let (first, second) = times_s.split_at(times_s.len() / 2);
+    let far = first
+        .first()
+        .zip(second.first())
+        .is_some_and(|(from_s, to_s)| to_s - from_s > SKIP_S);
+    let alone = std::thread::available_parallelism().is_ok_and(|threads| threads.get() == 1);
+    if !far || alone {
+        return sample_in_order(path, times_s, fit, monitor, take);
+    }
+    let quiet = monitor.unseen();
+    let behind = || -> Result<Vec<Frame>> {
+        let mut frames = Vec::with_capacity(second.len());
+        sample_in_order(path, second, fit, &quiet, &mut |_, frame| frames.push(frame))?;
+        Ok(frames)
+    };
+    let (behind, ahead) = jobs::join("second half", behind, || {
+        sample_in_order(path, first, fit, monitor, take)
+    })?;
+    ahead?;
+    for (index, frame) in behind?.into_iter().enumerate() {
+        take(first.len() + index, frame);
+    }
+    Ok(())
+}
+
+fn sample_in_order(
+    path: &Path,
+    times_s: &[f64],
+    fit: FrameFit,
+    monitor: &Monitor,
+    take: &mut dyn FnMut(usize, Frame),
+) -> Result<()> {
+    let mut reader = PictureReader::open_for(path, Some(times_s), monitor)?;
     let mut shown: Option<Picture> = None;
     let mut ahead: Option<Picture> = None;
     let mut ended = false;
@@ -143,4 +176,38 @@ pub fn thumbnails(path: &Path, count: usize, height: u32, monitor: &Monitor) -> 
 
 fn no_picture(path: &Path) -> Error {
     Error::input(path, "has no picture that can be decoded; try a fresh copy of it")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::write_pipeline;
+    use super::*;
+
+    #[test]
+    fn two_halves_are_those_of_one_reading() -> Result<()> {
+        let folder = tempfile::tempdir().expect("temporary folder");
+        let times_s: Vec<f64> = (0..50).map(|index| (f64::from(index) + 0.5) / 2.0).collect();
+        let fit = FrameFit::Height(48);
+        for (name, coder) in [
+            ("a.mp4", "x264enc bframes=3 key-int-max=70 ! mp4mux"),
+            ("a.mkv", "vp8enc deadline=1 keyframe-max-dist=400 ! matroskamux"),
+            ("a.avi", "avenc_mpeg4 gop-size=30 ! avimux"),
+        ] {
+            let path = folder.path().join(name);
+            let picture = "videotestsrc num-buffers=240 pattern=ball \
+                           ! video/x-raw,format=I420,width=64,height=48,framerate=10/1";
+            write_pipeline(&format!("{picture} ! {coder} name=last"), &path)?;
+            let sampled = |sample: &dyn Fn(&mut dyn FnMut(usize, Frame)) -> Result<()>| -> Result<Vec<_>> {
+                let mut frames = Vec::new();
+                sample(&mut |index, frame| frames.push((index, frame)))?;
+                Ok(frames)
+            };
+            let monitor = Monitor::silent();
+            let halves = sampled(&|take| sample_frames(&path, &times_s, fit, &monitor, take))?;
+            let whole = sampled(&|take| sample_in_order(&path, &times_s, fit, &monitor, take))?;
+            assert_eq!(halves.len(), times_s.len());
+            assert!(halves == whole, "{name}");
+        }
+        Ok(())
+    }
 }

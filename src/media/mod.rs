@@ -33,6 +33,7 @@ mod recode;
 mod remux;
 mod sentences;
 mod source;
+mod spared;
 pub mod testing;
 
 pub use decode_audio::{AudioFormat, AudioReader, decode_audio, peaks};

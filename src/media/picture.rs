@@ -49,9 +49,17 @@ impl PictureReader {
     /// # Errors
     /// As [`super::probe()`]; also when there is no picture.
     pub(super) fn open(path: &Path, monitor: &Monitor) -> Result<Self> {
+        Self::open_for(path, None, monitor)
+    }
+
+    /// As [`PictureReader::open`], where only the pictures shown at `times_s` are wanted: others may be left out.
+    ///
+    /// # Errors
+    /// As [`PictureReader::open`].
+    pub(super) fn open_for(path: &Path, times_s: Option<&[f64]>, monitor: &Monitor) -> Result<Self> {
         let caps = gst::Caps::new_empty_simple("video/x-raw");
         Ok(Self {
-            source: Source::open(path, Kind::Picture, &[], &caps, 2, monitor)?,
+            source: Source::open(path, Kind::Picture, &[], &caps, 2, times_s, monitor)?,
             last_pts_s: 0.0,
             converter: None,
         })

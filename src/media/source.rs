@@ -16,6 +16,7 @@ use gstreamer_app as gst_app;
 use super::elements;
 use super::first_stream::link_first;
 use super::pipeline::{self, Pipeline};
+use super::spared::spare_others;
 use crate::error::{Error, Result};
 use crate::jobs::Monitor;
 
@@ -164,7 +165,7 @@ pub(super) struct Source {
 impl Source {
     /// Opens the first stream of `kind` and waits for its first buffer.
     /// `convert` stands between the decoder and the sink, which takes `caps`
-    /// and holds at most `depth` buffers.
+    /// and holds at most `depth` buffers. Of pictures only those shown at `times_s` are wanted, or all.
     ///
     /// # Errors
     /// As [`super::probe()`]; also when there is no stream of the kind.
@@ -174,10 +175,14 @@ impl Source {
         convert: &[gst::Element],
         caps: &gst::Caps,
         depth: u32,
+        times_s: Option<&[f64]>,
         monitor: &Monitor,
     ) -> Result<Self> {
         let pipeline = Pipeline::new(path)?;
         let decode = elements::make("decodebin")?;
+        if let (Some(times_s), Some(entry)) = (times_s, decode.static_pad("sink")) {
+            spare_others(&entry, times_s);
+        }
         decode.set_property("force-sw-decoders", true);
         let sink = app_sink(caps, depth);
         let mut row: Vec<&gst::Element> = convert.iter().collect();
