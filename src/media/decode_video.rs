@@ -186,7 +186,7 @@ mod tests {
     #[test]
     fn two_halves_are_those_of_one_reading() -> Result<()> {
         let folder = tempfile::tempdir().expect("temporary folder");
-        let times_s: Vec<f64> = (0..50).map(|index| (f64::from(index) + 0.5) / 2.0).collect();
+        let times_s: Vec<f64> = (0..50).map(|index| 0.25 + 0.5 * f64::from(index)).collect();
         let fit = FrameFit::Height(48);
         for (name, coder) in [
             ("a.mp4", "x264enc bframes=3 key-int-max=70 ! mp4mux"),

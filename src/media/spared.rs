@@ -72,14 +72,12 @@ fn framing(pad: &gst::Pad) -> Option<Framing> {
     if structure.name() != "video/x-h264" || structure.get::<&str>("alignment").ok()? != "au" {
         return None;
     }
-    match structure.get::<&str>("stream-format").ok()? {
-        "byte-stream" => Some(Framing::StartCodes),
-        _ => {
-            let head = structure.get::<gst::Buffer>("codec_data").ok()?;
-            let head = head.map_readable().ok()?;
-            Some(Framing::Lengths(usize::from(*head.get(4)? & 3) + 1))
-        }
+    if structure.get::<&str>("stream-format").ok()? == "byte-stream" {
+        return Some(Framing::StartCodes);
     }
+    let head = structure.get::<gst::Buffer>("codec_data").ok()?;
+    let head = head.map_readable().ok()?;
+    Some(Framing::Lengths(usize::from(*head.get(4)? & 3) + 1))
 }
 
 fn nobody_refers_to(buffer: &gst::BufferRef, framing: Framing) -> bool {
@@ -155,7 +153,7 @@ mod tests {
     #[test]
     fn what_is_sampled_is_the_same_from_fewer_pictures() -> Result<()> {
         let folder = tempfile::tempdir().expect("temporary folder");
-        let times_s: Vec<f64> = (0..8).map(|index| (f64::from(index) + 0.5) / 2.0).collect();
+        let times_s: Vec<f64> = (0..8).map(|index| 0.25 + 0.5 * f64::from(index)).collect();
         let fit = FrameFit::Height(64);
         for (name, coder) in [
             (
