@@ -26,7 +26,7 @@ const HOMES: [(&str, &[&str]); 14] = [
     ("rodio::", &["playback/"]),
     ("rusqlite::", &["library/"]),
     ("clap::", &["cli/"]),
-    ("ureq::", &["engine/models/fetch.rs"]),
+    ("ureq::", &["engine/models/fetch"]),
     ("println!", &["cli/", "main.rs"]),
     ("eprintln!", &["cli/", "main.rs"]),
     ("std::thread::spawn", &[]),

@@ -63,7 +63,7 @@ pub(super) fn discard(file: &Path) {
 }
 
 /// `file` with more behind its name.
-pub(super) fn with_ending(file: &Path, ending: &str) -> PathBuf {
+fn with_ending(file: &Path, ending: &str) -> PathBuf {
     let mut name = file.as_os_str().to_owned();
     name.push(ending);
     PathBuf::from(name)

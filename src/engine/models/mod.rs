@@ -11,7 +11,6 @@ mod repair;
 mod sources;
 
 use std::fs::{File, TryLockError};
-use std::path::Path;
 use std::time::Duration;
 
 pub use import::{ImportRequest, import};
@@ -38,7 +37,7 @@ pub fn download(base: &Pack, folders: &Folders, source: &Source, monitor: &Monit
     let folder = folders.downloads();
     Folders::ensure(&folder)?;
     let file = folder.join(source.file_name());
-    let _alone = alone(&file, source)?;
+    let _alone = alone(folders, source)?;
     fetch::fetch(source, &file, PATIENCE, &monitor.part(0.0, 0.9))?;
     let request = ImportRequest {
         network: Some(source.network),
@@ -59,9 +58,12 @@ pub fn download(base: &Pack, folders: &Folders, source: &Source, monitor: &Monit
     imported
 }
 
-/// Keeps other programs from downloading to `file` until the result is dropped.
-fn alone(file: &Path, source: &Source) -> Result<File> {
-    let path = fetch::with_ending(file, ".lock");
+/// Keeps other programs from downloading `source` until the result is dropped. The file that is locked stays, empty, in
+/// the cache: one that is removed while others open it locks nobody out.
+fn alone(folders: &Folders, source: &Source) -> Result<File> {
+    let folder = folders.cache.join("locks");
+    Folders::ensure(&folder)?;
+    let path = folder.join(source.file_name());
     let lock = File::create(&path).map_err(|source| Error::io(&path, "write", source))?;
     match lock.try_lock() {
         Err(TryLockError::WouldBlock) => Err(Error::new(
@@ -84,7 +86,7 @@ pub fn discard_download(folders: &Folders, source: &Source) -> Result<u64> {
     let file = folders.downloads().join(source.file_name());
     let came_bytes = fetch::came_bytes(&file);
     if came_bytes > 0 {
-        let _alone = alone(&file, source)?;
+        let _alone = alone(folders, source)?;
         fetch::discard(&file);
     }
     Ok(came_bytes)
@@ -101,10 +103,13 @@ mod tests {
         let source = find_source(&folders, "vggish")?;
         Folders::ensure(&folders.downloads())?;
         let file = folders.downloads().join(source.file_name());
-        std::fs::write(fetch::with_ending(&file, ".part"), "abc").expect("write");
-        std::fs::write(fetch::with_ending(&file, ".part.tag"), "one").expect("write");
+        for (ending, content) in [(".part", "abc"), (".part.tag", "one")] {
+            let mut name = file.as_os_str().to_owned();
+            name.push(ending);
+            std::fs::write(name, content).expect("write");
+        }
 
-        let held = alone(&file, &source)?;
+        let held = alone(&folders, &source)?;
         let error = discard_download(&folders, &source).expect_err("held").to_string();
         assert!(error.contains("already"), "{error}");
         drop(held);
