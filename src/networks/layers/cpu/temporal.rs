@@ -154,6 +154,10 @@ impl SimdOp for Run<'_, '_> {
         let points = &job.layer.points;
         let layout = points.lay_out(isa, job.columns.len(), buffers);
         tiles.resize(SEEN * layout.stride, 0.0);
+        // As in the plane: what an earlier job left behind the last column would go round.
+        for frame in tiles.chunks_exact_mut(layout.stride) {
+            frame[job.columns.len()..].fill(0.0);
+        }
         for input in 0..points.inputs {
             job.gather(input, layout.stride, tiles);
             mix_inputs(isa, tiles, &mut buffers.inputs[input * layout.stride..], &layout);

@@ -198,6 +198,11 @@ impl SimdOp for Run<'_, '_> {
         let stride = layout.stride;
         scratch.lines.prepare(tiles);
         scratch.tiles.resize(POINTS * stride, 0.0);
+        // Vectors reach beyond the last tile. What an earlier job left there would go round from job to job, and numbers
+        // that have become too small to be normal take a hundred times as long.
+        for point in scratch.tiles.chunks_exact_mut(stride) {
+            point[tiles..].fill(0.0);
+        }
         for input in 0..points.inputs {
             job.gather(input, stride, &mut scratch.lines, &mut scratch.tiles);
             let inputs = &mut scratch.buffers.inputs[input * stride..];
