@@ -17,6 +17,7 @@ mod objective;
 mod optimizer;
 pub mod published;
 pub mod ranking;
+mod rhythm;
 mod run_folder;
 pub mod sampler;
 mod schedule;

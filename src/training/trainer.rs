@@ -8,7 +8,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use candle_core::Tensor;
 use rand::SeedableRng;
@@ -20,6 +20,7 @@ use super::config::Config;
 use super::learner::{Learner, validate};
 use super::objective::{CLASSIFIER_BGM, CLASSIFIER_JOINT, Objective};
 use super::optimizer::{Optimizer, require_finite};
+use super::rhythm::Rhythm;
 use super::run_folder::{checkpoint_path, require_same_run, write_config, write_curves};
 use super::sampler::{Draw, Sampler};
 use super::variables::Variables;
@@ -77,10 +78,6 @@ pub struct Outcome {
     pub weights: BTreeMap<String, Tensor>,
 }
 
-/// What a kill may cost at most.
-const SAVE_EVERY: Duration = Duration::from_mins(1);
-/// Below that, a checkpoint is written once training has gone on for so many times as long as the last one took to write.
-const SAVE_AFTER: u32 = 20;
 /// Keeps the draw of the classifiers apart from that of the network.
 const CLASSIFIER_STREAM: u64 = 1 << 32;
 
@@ -116,8 +113,7 @@ struct State {
     progress: Progress,
     optimizer: Optimizer,
     best: BTreeMap<String, Tensor>,
-    /// When it was last saved, and how long that took.
-    saved: (Instant, Duration),
+    rhythm: Rhythm,
     drawn: Option<Drawn>,
 }
 
@@ -143,7 +139,7 @@ impl State {
                 progress,
                 optimizer: Optimizer::restored(run.config.optimizer, checkpoint.sums),
                 best: checkpoint.best,
-                saved: (Instant::now(), Duration::ZERO),
+                rhythm: Rhythm::begin(),
                 drawn: None,
             });
         }
@@ -158,7 +154,7 @@ impl State {
             },
             optimizer: Optimizer::new(run.config.optimizer),
             best: BTreeMap::new(),
-            saved: (Instant::now(), Duration::ZERO),
+            rhythm: Rhythm::begin(),
             drawn: None,
         };
         let before = Epoch {
@@ -266,7 +262,7 @@ impl State {
                 }
                 Err(error) => return Err(error),
             }
-            if learns && part.next < part.batches() && self.is_due() {
+            if learns && part.next < part.batches() && self.rhythm.is_due() {
                 self.save(run, Some(part.clone()))?;
             }
         }
@@ -297,12 +293,6 @@ impl State {
         Ok(value)
     }
 
-    /// Whether a checkpoint is worth its time by now.
-    fn is_due(&self) -> bool {
-        let (at, cost) = self.saved;
-        at.elapsed() >= SAVE_EVERY.min(cost * SAVE_AFTER)
-    }
-
     /// Adds an epoch to the curves, and saves everything where it is due.
     fn finish(&mut self, run: &Run<'_>, epoch: Epoch) -> Result<()> {
         let best = self
@@ -321,7 +311,7 @@ impl State {
                 self.best = run.variables.snapshot()?;
             }
         }
-        if self.is_due() || self.progress.epochs.len() == 1 || self.is_finished(run.config) {
+        if self.rhythm.is_due() || self.progress.epochs.len() == 1 || self.is_finished(run.config) {
             self.save(run, None)?;
         }
         Ok(())
@@ -340,7 +330,7 @@ impl State {
         }
         .save(&checkpoint_path(run.folder))?;
         write_curves(run.folder, &self.progress.epochs)?;
-        self.saved = (Instant::now(), begun.elapsed());
+        self.rhythm.kept(begun);
         Ok(())
     }
 
