@@ -8,6 +8,7 @@ use candle_core::{DType, Device, Tensor};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use undertone::error::{Error, ErrorKind, Result};
+use undertone::jobs::testing::cancelling_at;
 use undertone::jobs::{CancelToken, Monitor, Report};
 use undertone::retrieval::Metric;
 use undertone::training::sampler::{CutShape, Draw, ItemShape, Sampler};
@@ -211,19 +212,8 @@ fn a_run_cancelled_within_an_epoch_resumes_to_the_same_weights() -> Result<()> {
     let folder = tempfile::tempdir().expect("temporary folder");
     let (whole, parts) = (folder.path().join("whole"), folder.path().join("parts"));
     let expected = run_on(&Linear::new(20)?, &config(5), &whole, false, &Monitor::silent())?;
-    let cancel = CancelToken::default();
-    let raise = cancel.clone();
-    let monitor = Monitor::new(cancel, move |report| {
-        // The second of three batches of the fourth epoch.
-        if let Report::Progress {
-            fraction: Some(fraction),
-            ..
-        } = report
-            && fraction > 0.65
-        {
-            raise.cancel();
-        }
-    });
+    // The second of three batches of the fourth epoch.
+    let monitor = cancelling_at(0.65);
     let error = run_on(&Linear::new(20)?, &config(5), &parts, false, &monitor).expect_err("cancelled");
     assert!(error.is_cancelled());
     let checkpoint = Checkpoint::load(&checkpoint_path(&parts), &Device::Cpu)?.expect("checkpoint");
