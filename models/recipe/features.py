@@ -13,6 +13,8 @@ SLOWFAST = {"width": 0.25, "depth": 50, "alpha": 8, "beta_inv": 8, "fusion_kerne
 VGGISH = {"width": 0.25, "relu_last": False}
 MRCMV = {"slow_dim": 512, "fast_dim": 64, "d": 128, "heads": 8, "steps": 8, "d_e": 512, "sa": True, "cma": True, "gate": True,
          "pool": "before_gate", "norm": "sqrt_dim"}
+# Length of the vector that all first embeddings have in common.
+COMMON = 5.0
 
 
 class Bottleneck(nn.Module):
@@ -142,10 +144,27 @@ class Vggish(nn.Module):
         return self.embeddings(self.features(patches).permute(0, 2, 3, 1).flatten(1))
 
 
-def mrcmv_parameters(seed, told=None):
-    """Xavier weights of MRCMV that begin by comparing what ears and eye tell: the two embedding layers start alike, attention starts
-    shut (`wo` is zero, as residual branches start), the gate open and nearly flat. `told` are the first rows of `video_fc` and their
-    biases, as the eye was taught them; the picture's other rows start quiet."""
+class Attention(nn.Module):
+    """MRCMV's attention (eq. 1 and 2) without its residual: [B, N1, d], [B, N2, d] to [B, N1, d]. It starts shut, as residual branches do."""
+
+    def __init__(self):
+        super().__init__()
+        self.wq, self.wk, self.wv, self.wo = (nn.Linear(MRCMV["d"], MRCMV["d"], bias=False) for _ in range(4))
+        nn.init.zeros_(self.wo.weight)
+
+    def forward(self, i1, i2):
+        by_head = lambda rows: rows.unflatten(2, (MRCMV["heads"], -1)).transpose(1, 2)
+        attended = functional.scaled_dot_product_attention(by_head(self.wq(i1)), by_head(self.wk(i2)), by_head(self.wv(i2)))
+        return self.wo(attended.transpose(1, 2).flatten(2))
+
+
+def mrcmv_parameters(seed, told, eye=None, ears=None):
+    """MRCMV's first weights: they compare what ears and eye tell, which are the first `told` values of a row.
+
+    Both embedding layers turn these values of all steps alike into the embedding and add one and the same vector, so that the angle between two embeddings goes by the distance of what is told and not by its direction
+    alone; what else the rows hold counts nothing yet. `ears` are the self-attentions as they were taught with the ears, by side; every
+    other attention starts shut and the gate open. `eye` are the first rows of `video_fc` and their biases, as the eye was taught them.
+    """
     generator = torch.Generator().manual_seed(seed)
     width, steps, wide = MRCMV["d"], MRCMV["steps"], MRCMV["d_e"]
 
@@ -157,13 +176,17 @@ def mrcmv_parameters(seed, told=None):
         for matrix in ("wq", "wk", "wv"):
             out[f"{module}.{matrix}.weight"] = xavier(width, width)
         out[f"{module}.wo.weight"] = torch.zeros(width, width)
-    out |= {"gate.weight": 0.1 * xavier(2 * width, 2 * width), "gate.bias": torch.ones(2 * width)}
-    if told is not None:
-        weight, bias = told
+    for side, attention in (ears or {}).items():
+        out |= {f"sa_{side}.{name}": tensor.clone() for name, tensor in attention.items()}
+    out |= {"gate.weight": torch.zeros(2 * width, 2 * width), "gate.bias": torch.ones(2 * width)}
+    if eye is not None:
+        weight, bias = eye
         out["video_fc.weight"][: len(weight)], out["video_fc.bias"][: len(bias)] = weight, bias
-    embed = xavier(wide, steps * width)
+    turn = torch.linalg.qr(torch.randn(wide, steps * told + 1, generator=generator))[0]
+    embed = torch.zeros(wide, steps, width)
+    embed[:, :, :told] = turn[:, 1:].unflatten(1, (steps, told))
     for name in ("query_fc", "bgm_fc"):
-        out |= {f"{name}.weight": embed.clone(), f"{name}.bias": torch.zeros(wide)}
+        out |= {f"{name}.weight": embed.flatten(1).clone(), f"{name}.bias": COMMON * turn[:, 0]}
     for name in ("absent_voice", "absent_video"):
         out[name] = torch.randn(width, generator=generator) * 0.02
     return out

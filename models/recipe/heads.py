@@ -13,7 +13,7 @@ import pack as packs
 
 # A few epochs of the contrastive objective: there are more weights than 265 videos can bind.
 TRAINING = ("--scope heads --start pack --objective contrastive --optimizer adamw --rate 2e-4 --weight-decay 0.1 --schedule cosine "
-            "--norm unit --lambda 0 --cuts 1 --renderings 2 --redraw never --batch 64 --epochs 20").split()
+            "--norm unit --lambda 0 --cuts 1 --renderings 1 --redraw never --batch 64 --epochs 20").split()
 
 
 def corpus(program, work):

@@ -1,35 +1,51 @@
 """Teaches the two VGGish what a mood sounds like: one ear for voices, one for music, on corpora of *arena*.
 
-Each patch of 0.96 s should tell the valence and the arousal that the item's card says for its moment, by a linear layer on VGGish's 128
-outputs and again after one layer of self-attention over the clip's patches, by which a patch is heard against the speaker's or the
-track's own habit; music should also tell its scene. Gain, equaliser, noise and a trace of other music under the voice (as separation
-leaves it) are drawn afresh for every clip. Half of what an ear hears are clean stems, half what the pack's separator makes of the mix, as
-it hears them in a query. Only the splits train and val are read, val only to report. The layers on top are dropped.
+The first outputs of an ear are what it hears: for each patch of 0.96 s the valence and the arousal that the item's card says for its
+moment, and how far it hears each scene, which only music says. They are taught twice, as VGGish gives them and again after MRCMV's self-attention
+over the clip's patches, by which a patch is heard against the speaker's or the track's own habit; that attention becomes the first
+`sa_voice` and `sa_bgm`. The other outputs are whatever helps it. Level, speaker's size, equaliser, room, noise and a trace of other music
+under the voice (as separation leaves it) are drawn afresh for every clip. An ear hears clean stems first, then as many that the pack's
+separator cut from a mix with another video's, as it hears them in a query. What the voice's ear gains for arena by that it loses for voices unlike arena's, so
+what is kept is a mean of its weights before and after (Wortsman et al., 2022, *Robust fine-tuning of zero-shot models*): most of both.
+Only the splits train and val are read, val only to report.
 """
 
+import copy
 import json
 import pathlib
 import subprocess
 import tempfile
 import time
+import zlib
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import soundfile
 import torch
 from safetensors.torch import load_file
-from scipy.signal import resample_poly
+from scipy.signal import lfilter, resample_poly
 from torch import nn
 
 import features
 import listen
+import sound
 
 CLIP_S, STEP_S, GLIDE_S, PATCH_S, HOP_S = 32.0, 8.0, 2.0, 0.96, 0.01
 SIDES, KINDS = ("voice", "bgm"), ("clean", "separated")
 SCENES = ("battle", "chase", "journey", "riddle", "ceremony", "market", "cavern", "arcade")
 PATCHES = 10
-SCENE_WEIGHT = 0.15
-# Factors on valence and arousal and on a scene's logits, and the deviation of everything else.
-MOODS_KEPT, SCENES_KEPT, REST_KEPT = 4.0, 0.5, 0.1
+SCENE_WEIGHT = 0.4
+# Level of the music under a voice that is separated from it.
+BED_DB = (-24, -8)
+# What a pack says of itself whose ears were taught.
+TAUGHT = "The two VGGish were then taught the moods of the generated corpus arena."
+# How many mel bands higher or lower a speaker or an instrument is heard than it is, standard deviation.
+SIZE = 0.3
+# How far an ear goes from its weights before separated stems to those after: all the way where real sound loses nothing.
+WAY = {"voice": 0.4, "bgm": 1.0}
+# What an output is times valence or arousal, and times a scene's logit.
+MOODS_KEPT, SCENES_KEPT = 4.0, 0.5
+MOODS, SCENE_LOGITS = slice(0, 2), slice(2, 2 + len(SCENES))
 
 
 def mood(telling, time_s):
@@ -42,11 +58,11 @@ def mood(telling, time_s):
 
 
 class Item:
-    """One side of one video, clean or separated: log-mel frames and what they tell. `begins_s` is where they begin in the telling's time."""
+    """One side of one video, clean or separated: log-mel frames from the video's start on, and what they tell."""
 
-    def __init__(self, mel, telling, begins_s=0.0):
+    def __init__(self, mel, telling):
         self.mel, self.scene = mel, SCENES.index(telling["scene"])
-        centres = begins_s + np.arange(len(mel)) * HOP_S
+        centres = np.arange(len(mel)) * HOP_S
         self.moods = np.array([mood(telling, centre) for centre in centres[::10]], np.float32)
 
     def told(self, starts):
@@ -59,51 +75,66 @@ def log_mel(path):
     return listen.log_mel(resample_poly(samples.mean(1), 16_000, rate).astype(np.float32)).astype(np.float16)
 
 
-def separated(program, pack, video):
-    """Log-mel frames of the two stems that the program cuts a video's sound into, by side."""
+def separated(program, pack, voice, bed):
+    """Log-mel frames of the two stems that the program cuts a voice over the music of another video into, by side."""
+    rng = np.random.default_rng(zlib.crc32(voice.name.encode()))
+    spoken, played = sound.read(voice), sound.read(bed)
+    played = sound.fit(played, len(spoken)) * sound.decibel(rng.uniform(*BED_DB)) / sound.rms(played) * sound.rms(spoken)
+    if rng.random() < 0.5:
+        played = sound.duck(played, spoken / (np.abs(spoken).max() + 1e-6), rng.uniform(-12, -3), 0.2)
     with tempfile.TemporaryDirectory() as folder:
-        subprocess.run([program, "separate", video, "--pack", pack, "--out", folder], check=True, capture_output=True)
+        mix = pathlib.Path(folder, "mix.wav")
+        sound.write(mix, (spoken + played) * 0.7)
+        subprocess.run([program, "separate", mix, "--pack", pack, "--out", folder], check=True, capture_output=True)
         return {side: log_mel(pathlib.Path(folder, f"{side}.wav")) for side in SIDES}
 
 
-def bank(folders, cache, split, program, pack):
-    """{(side, kind): items} of a split of several corpora, of the kinds clean and separated; log-mel frames are made once."""
+def bank(folder, cache, split, program, pack):
+    """{(side, kind): items} of a split of a corpus; log-mel frames are made once. Each voice lies over the music of the video half the split
+    away: in stems cut from its own mix an ear would learn to hear the traces of the other one, which tells the same story."""
     cache.mkdir(parents=True, exist_ok=True)
+    entries = [entry for entry in json.loads((folder / "corpus.json").read_text())["items"] if entry["split"] == split]
+    beds = [(index + len(entries) // 2) % len(entries) for index in range(len(entries))]
+
+    def mels(entry, bed):
+        kept = cache / f"{entry['id']}_{bed['id']}.npz"
+        if not kept.exists():
+            clean = {f"{side}_clean": log_mel(folder / entry[side]) for side in SIDES}
+            cut = {f"{side}_separated": mel for side, mel in separated(program, pack, folder / entry["voice"], folder / bed["bgm"]).items()}
+            part = kept.with_suffix(".part.npz")
+            np.savez(part, **clean, **cut)
+            part.rename(kept)
+        return np.load(kept)
+
+    with ThreadPoolExecutor(2) as pool:
+        made = list(pool.map(mels, entries, [entries[bed] for bed in beds]))
+    cards = [json.loads((folder / "cards" / f"{entry['id']}.json").read_text()) for entry in entries]
     items = {(side, kind): [] for side in SIDES for kind in KINDS}
-    for folder in folders:
-        for entry in json.loads((folder / "corpus.json").read_text())["items"]:
-            if entry["split"] != split:
-                continue
-            card = json.loads((folder / "cards" / f"{entry['id']}.json").read_text())
-            kept = cache / f"{folder.name}_{entry['id']}.npz"
-            if not kept.exists():
-                clean = {f"{side}_clean": log_mel(folder / entry[side]) for side in SIDES}
-                cut = {f"{side}_separated": mel for side, mel in separated(program, pack, folder / entry["video"]).items()}
-                np.savez(kept, **clean, **cut)
-            mels = np.load(kept)
-            for side, kind in items:
-                # A separated track begins where the video cuts into it.
-                begins_s = card["in_point_s"] if (side, kind) == ("bgm", "separated") else 0.0
-                items[side, kind].append(Item(mels[f"{side}_{kind}"], card[side], begins_s))
+    for own, card, bed in zip(made, cards, beds):
+        items["voice", "clean"].append(Item(own["voice_clean"], card["voice"]))
+        items["bgm", "clean"].append(Item(own["bgm_clean"], card["bgm"]))
+        items["voice", "separated"].append(Item(own["voice_separated"], card["voice"]))
+        items["bgm", "separated"].append(Item(own["bgm_separated"], cards[bed]["bgm"]))
     return items
 
 
 class Ear(nn.Module):
-    """VGGish with what it is taught by."""
+    """VGGish, and the self-attention that MRCMV begins with."""
 
-    def __init__(self, state):
+    def __init__(self):
         super().__init__()
-        self.vggish = features.Vggish(**features.VGGISH)
-        self.vggish.load_state_dict(state)
-        self.tell, self.scene = nn.Linear(128, 2), nn.Linear(128, len(SCENES))
-        self.attend = nn.MultiheadAttention(128, 8, bias=False, batch_first=True)
-        self.tell_in_context = nn.Sequential(nn.Linear(128, 128), nn.ReLU(), nn.Linear(128, 2))
+        self.vggish, self.attention = features.Vggish(**features.VGGISH), features.Attention()
+        self.vggish.features.to(memory_format=torch.channels_last)
 
     def forward(self, patches):
-        """[B, P, 96, 64] to moods [B, P, 2] without and with context, and scenes [B, 8]."""
+        """[B, P, 96, 64] to (moods [B, P, 2], scenes [B, 8]), of each patch alone and in its context."""
         rows = self.vggish(patches.flatten(0, 1)[:, None]).unflatten(0, patches.shape[:2])
-        seen = rows + self.attend(rows, rows, rows, need_weights=False)[0]
-        return self.tell(rows), self.tell_in_context(seen), self.scene(rows.mean(1))
+        return told(rows), told(rows + self.attention(rows, rows))
+
+
+def told(rows):
+    """What rows [B, P, 128] say: moods [B, P, 2] and, of all together, the logits of the scenes [B, 8]."""
+    return rows[..., MOODS] / MOODS_KEPT, rows[..., SCENE_LOGITS].mean(1) / SCENES_KEPT
 
 
 def starts_of(mel, rng):
@@ -115,19 +146,31 @@ def starts_of(mel, rng):
 
 
 def heard(item, starts, rng, traces=()):
-    """Patches [P, 96, 64] as they might be heard: another level, microphone and noise, a trace of music."""
+    """Patches [P, 96, 64] as they might be heard: another level, microphone, room and noise, a speaker or instruments of another size, a
+    trace of music."""
     linear = lambda mel: np.exp(mel.astype(np.float32)) - listen.OFFSET
     cut = lambda mel, at: np.stack([mel[start: start + listen.FRAMES] for start in at])
-    sound = linear(cut(item.mel, starts))
-    level = np.sqrt((sound ** 2).mean())
+    spectra = shifted(linear(cut(item.mel, starts)), rng.normal(0, SIZE))
+    level = np.sqrt((spectra ** 2).mean())
+    if rng.random() < 0.2:
+        decay, part = rng.uniform(0.6, 0.93), rng.uniform(0.05, 0.4)
+        spectra = spectra + part * lfilter([0, 1 - decay], [1, -decay], spectra, axis=1).astype(np.float32)
     if traces and rng.random() < 0.7:
         other = traces[rng.integers(len(traces))].mel
         music = linear(cut(other, (starts + rng.integers(len(other))) % (len(other) - listen.FRAMES)))
-        sound = sound + music * level / (np.sqrt((music ** 2).mean()) + 1e-6) * 10 ** (rng.uniform(-50, -14) / 20)
+        spectra = spectra + music * level / (np.sqrt((music ** 2).mean()) + 1e-6) * 10 ** (rng.uniform(-50, -14) / 20)
     if rng.random() < 0.5:
-        sound = sound + level * 10 ** (rng.uniform(-70, -30) / 20) * np.abs(rng.normal(1, 0.5, sound.shape))
+        spectra = spectra + level * 10 ** (rng.uniform(-70, -30) / 20) * np.abs(rng.normal(1, 0.5, spectra.shape))
     curve = np.interp(np.arange(listen.BANDS), np.linspace(0, listen.BANDS, 5), rng.normal(0, 0.25, 5)) + rng.normal(0, 0.6)
-    return np.log(np.maximum(sound * np.exp(curve), 0) + listen.OFFSET).astype(np.float32)
+    return np.log(np.maximum(spectra * np.exp(curve), 0) + listen.OFFSET).astype(np.float32)
+
+
+def shifted(spectra, bands):
+    """Mel spectra [..., 64] that many bands higher."""
+    from_band = np.clip(np.arange(listen.BANDS) - bands, 0, listen.BANDS - 1)
+    low = np.minimum(from_band.astype(int), listen.BANDS - 2)
+    part = (from_band - low).astype(np.float32)
+    return spectra[..., low] * (1 - part) + spectra[..., low + 1] * part
 
 
 def report(ear, held, side):
@@ -137,96 +180,89 @@ def report(ear, held, side):
 
 
 def answers(ear, items, scenes):
-    told, truths, right = [], [], 0
+    said, truths, right = [], [], 0
     ear.eval()
     with torch.no_grad():
         for item in items:
             starts = np.arange(0, min(len(item.mel), int(CLIP_S / HOP_S)) - listen.FRAMES, 43)
             patches = np.stack([item.mel[start: start + listen.FRAMES] for start in starts]).astype(np.float32)
-            _, context, scene = ear(torch.from_numpy(patches)[None])
+            moods, scene = ear(torch.from_numpy(patches)[None])[1]
             right += int(scene[0].argmax()) == item.scene
             step, truth = (starts * HOP_S // STEP_S).astype(int), item.told(starts)
-            told += [context[0].numpy()[step == index].mean(0) for index in range(4)]
+            said += [moods[0].numpy()[step == index].mean(0) for index in range(4)]
             truths += [truth[step == index].mean(0) for index in range(4)]
     ear.train()
-    told, truths = np.array(told), np.array(truths)
-    valence, arousal = (np.corrcoef(told[:, axis], truths[:, axis])[0, 1] for axis in (0, 1))
+    said, truths = np.array(said), np.array(truths)
+    valence, arousal = (np.corrcoef(said[:, axis], truths[:, axis])[0, 1] for axis in (0, 1))
     return f"valence {valence:.2f}, arousal {arousal:.2f}" + (f", scene {right} of {len(items)}" if scenes else "")
 
 
-def teach(side, items, held, state, seed, minutes, batch=24, rate=4e-4):
-    """One ear, taught for `minutes`, and a line that says how well it hears what it has not heard."""
+def teach(side, ear, kinds, items, held, seed, minutes, batch=24, rate=5e-4):
+    """The weights of an ear taught for `minutes` by stems of these kinds."""
     torch.manual_seed(seed)
-    rng, ear, own = np.random.default_rng([seed, SIDES.index(side)]), Ear(state), [item for kind in KINDS for item in items[side, kind]]
-    average = torch.optim.swa_utils.AveragedModel(ear, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.995))
-    optimiser = torch.optim.AdamW(ear.parameters(), rate, weight_decay=0.01)
+    rng, ear, own = np.random.default_rng([seed, SIDES.index(side)]), copy.deepcopy(ear), [item for kind in kinds for item in items[side, kind]]
+    average = torch.optim.swa_utils.AveragedModel(ear, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.99))
+    optimiser = torch.optim.AdamW(ear.parameters(), rate, weight_decay=0.05)
     traces = items["bgm", "clean"] if side == "voice" else ()
     begin, step, sums = time.monotonic(), 0, np.zeros(3)
     while (part := (time.monotonic() - begin) / 60 / minutes) < 1:
         chosen = [own[index] for index in rng.integers(0, len(own), batch)]
         starts = [starts_of(item.mel, rng) for item in chosen]
         patches = torch.from_numpy(np.stack([heard(item, at, rng, traces) for item, at in zip(chosen, starts)]))
-        told = torch.from_numpy(np.stack([item.told(at) for item, at in zip(chosen, starts)]))
-        alone, context, scene = ear(patches)
-        parts = [nn.functional.mse_loss(alone, told), nn.functional.mse_loss(context, told)]
-        loss = sum(parts)
-        if side == "bgm":
-            parts.append(nn.functional.cross_entropy(scene, torch.tensor([item.scene for item in chosen])))
-            loss = loss + SCENE_WEIGHT * parts[2]
+        truth = torch.from_numpy(np.stack([item.told(at) for item, at in zip(chosen, starts)]))
+        (alone, _), (context, scene) = ear(patches)
+        parts = [nn.functional.mse_loss(alone, truth), nn.functional.mse_loss(context, truth)]
+        scenes = torch.tensor([item.scene for item in chosen])
+        # Which scene it is only words could say: the voice's ear is to keep out of it.
+        parts.append(nn.functional.cross_entropy(scene, scenes, label_smoothing=0.05) if side == "bgm" else scene.square().mean())
+        loss = sum(parts[:2]) + SCENE_WEIGHT * parts[2]
         optimiser.param_groups[0]["lr"] = rate * min(1.0, (step + 1) / 50) * (0.5 + 0.5 * np.cos(np.pi * part)) + 1e-6
         optimiser.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(ear.parameters(), 1.0)
         optimiser.step()
         average.update_parameters(ear)
-        sums[: len(parts)] += [float(value.detach()) for value in parts]
+        sums += [float(value.detach()) for value in parts]
         step += 1
         if step % 100 == 0:
             print(f"{side} step {step} errors {np.round(sums / 100, 3)} held out: {report(average.module, held, side)}, "
                   f"{(time.monotonic() - begin) / 60:.1f} min", flush=True)
             sums[:] = 0
-    ear = average.module
-    line = (f"{side} ear, {step} steps on {len(own)} stems: what {len(held[side, 'clean'])} unheard items tell, in steps of 8 s: "
-            f"{report(ear, held, side)}")
-    return ear, line
-
-
-def levelled(ear, side, items, seed):
-    """The ear's VGGish with its last layer turned: the first two outputs are valence and arousal as it hears them, in the same units for
-    both ears, and the music's next eight how far it hears each scene, so that heads which do nothing yet compare moods and scenes already;
-    the directions that are left follow, quieter."""
-    rng, last = np.random.default_rng(seed), ear.vggish.embeddings[4]
-    with torch.no_grad():
-        outs = torch.cat([ear.vggish(torch.from_numpy(heard(item, starts_of(item.mel, rng), rng))[:, None]) for item in items[::2]])
-        weight, bias = MOODS_KEPT * ear.tell.weight, MOODS_KEPT * ear.tell.bias
-        if side == "bgm":
-            scenes = ear.scene.weight - ear.scene.weight.mean(0)
-            weight = torch.cat([weight, SCENES_KEPT * scenes])
-            bias = torch.cat([bias, SCENES_KEPT * (ear.scene.bias - ear.scene.bias.mean())])
-        basis = torch.linalg.qr(torch.cat([weight, torch.eye(128)]).T)[0].T[len(weight):]
-        basis = REST_KEPT * basis / (((outs - outs.mean(0)) @ basis.T).std(0)[:, None] + 1e-4)
-        turn, shift = torch.cat([weight, basis]), torch.cat([bias, -(basis @ outs.mean(0))])
-        last.bias.copy_(turn @ last.bias + shift)
-        last.weight.copy_(turn @ last.weight)
-    return ear.vggish
+    return average.module.state_dict()
 
 
 def before(work, pack, side):
-    path = work / "vggish.pt"
+    """The ear to begin with and whether it was taught by clean stems: the VGGish that listen.py left or, where it has not run, the pack's."""
+    ear, path = Ear(), work / "vggish.pt"
     if path.exists():
-        return torch.load(path, weights_only=True)
-    return {name: tensor.float() for name, tensor in load_file(pack / f"vggish_{side}.safetensors").items()}
+        ear.vggish.load_state_dict(torch.load(path, weights_only=True))
+        return ear, False
+    ear.vggish.load_state_dict({name: tensor.float() for name, tensor in load_file(pack / f"vggish_{side}.safetensors").items()})
+    return ear, TAUGHT in json.loads((pack / "pack.json").read_text())["provenance"]
 
 
-def train(work, program, pack, seed, minutes, threads=1):
-    """Both ears on the corpus in `work`, from the VGGish that listen.py left or, where it has not run, from the pack's own."""
+def train(work, program, pack, seed, minutes, threads=1, sides=SIDES):
+    """The ears on the corpus in `work`, by clean stems for `minutes` unless they were already, then as long by both kinds."""
     torch.set_num_threads(threads)
-    items, held = (bank([work / "arena"], work / "mel" / "arena", split, program, pack) for split in ("train", "val"))
-    lines = []
-    for side in SIDES:
-        ear, line = teach(side, items, held, before(work, pack, side), seed, minutes)
-        torch.save(ear.state_dict(), work / f"ear_{side}_whole.pt")
-        torch.save(levelled(ear, side, items[side, "clean"], seed).state_dict(), work / f"ear_{side}.pt")
-        lines.append(line)
+    items, held = (bank(work / "arena", work / "mel", split, program, pack) for split in ("train", "val"))
+    for side in sides:
+        torch.manual_seed(seed)
+        ear, was_taught = before(work, pack, side)
+        if not was_taught:
+            ear.load_state_dict(teach(side, ear, KINDS[:1], items, held, seed, minutes))
+        after = teach(side, ear, KINDS, items, held, seed, minutes)
+        ear.load_state_dict({name: tensor.lerp(after[name], WAY[side]) for name, tensor in ear.state_dict().items()})
+        torch.save(ear.state_dict(), work / f"ear_{side}.pt")
+        line = f"{side} ear: what {len(held[side, 'clean'])} unheard items tell, in steps of 8 s: {report(ear, held, side)}"
+        (work / f"ear_{side}.md").write_text(line + "\n")
         print(line, flush=True)
-    (work / "ears.md").write_text("\n".join(lines) + "\n")
+
+
+def taught(work, side):
+    """The ear of a side as `train` left it, or None."""
+    path = work / f"ear_{side}.pt"
+    if not path.exists():
+        return None
+    ear = Ear()
+    ear.load_state_dict(torch.load(path, weights_only=True))
+    return ear.eval()

@@ -1,10 +1,10 @@
 """How the two ears that hear.py taught hear real sound, which trained nothing.
 
-    python models/recipe/hearing.py --work DIR --media DIR
+    python models/recipe/hearing.py --media DIR [--work DIR] [--pack DIR]
 
 Acted voices (RAVDESS, actors 01-03; a query is one actor, emotion and intensity, its utterances in a row) and game tracks (the first
-minute; moods as in moods.csv), both by the answers of the layers that were taught with each ear: AUC of excited against calm and of pleasant against
-unpleasant.
+minute; moods as in moods.csv), both by what the ears of the work folder tell, or else the pack's: AUC of excited against calm and of
+pleasant against unpleasant.
 """
 
 import argparse
@@ -15,7 +15,6 @@ import numpy as np
 import torch
 from scipy.signal import resample_poly
 
-import features
 import hear
 import listen
 import listener
@@ -32,13 +31,7 @@ def answer(ear, mel):
     starts = np.arange(0, max(1, len(mel) - listen.FRAMES), EVERY)
     patches = np.stack([mel[start: start + listen.FRAMES] for start in starts]).astype(np.float32)
     with torch.no_grad():
-        return ear(torch.from_numpy(patches)[None])[1][0].numpy().mean(0)
-
-
-def taught(work, side):
-    ear = hear.Ear(features.Vggish(**features.VGGISH).state_dict())
-    ear.load_state_dict(torch.load(work / f"ear_{side}_whole.pt", weights_only=True))
-    return ear.eval()
+        return ear(torch.from_numpy(patches)[None])[1][0][0].numpy().mean(0)
 
 
 def voices(ear, folder):
@@ -70,8 +63,10 @@ def report(what, heard, arousal, valence):
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--work", type=pathlib.Path, required=True)
+    parser.add_argument("--work", type=pathlib.Path, default=pathlib.Path())
+    parser.add_argument("--pack", type=pathlib.Path, default=HERE.parent / "compact")
     parser.add_argument("--media", type=pathlib.Path, required=True)
     options = parser.parse_args()
-    voices(taught(options.work, "voice"), options.media / "voice")
-    tracks(taught(options.work, "bgm"), options.media / "music")
+    ear = lambda side: hear.taught(options.work, side) or hear.before(options.work, options.pack, side)[0].eval()
+    voices(ear("voice"), options.media / "voice")
+    tracks(ear("bgm"), options.media / "music")

@@ -1,4 +1,7 @@
-"""Writes models/compact: pack.json and the safetensors files it names, each with its sha256."""
+"""Writes models/compact: pack.json and the safetensors files it names, each with its sha256.
+
+What the work folder does not hold stays as the pack has it, where that says that it was trained; else it is seeded.
+"""
 
 import hashlib
 import json
@@ -6,17 +9,16 @@ import subprocess
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 import features
 import hear
+import see
 import unet
 
 TRAINED = ("The separator was trained on speech by espeak-ng, flite and festival over music by the recipe's composer and the Freedoom "
            "compositions (BSD-3-Clause, see models/README.md), played by fluidsynth, with generated game sounds.")
 LISTENED = "VGGish was trained to tell recordings of the same corpus apart, without labels."
-TAUGHT = "The two VGGish were then taught the moods of the generated corpus arena."
-SEEN = "SlowFast was taught the moods and scenes of arena's pictures."
 SEEDED = "SlowFast is seeded, not trained."
 FRESH = "MRCMV's heads are first weights that compare what the networks tell."
 FINISHED = "MRCMV's heads were trained on arena by the program."
@@ -37,12 +39,20 @@ def clips(video, count, generator):
         yield ((clip * tint).clamp(0, 1)[None] - 0.45) / 0.225
 
 
-def slowfast_parameters(video, work, seed):
+def said(target):
+    """What the pack says of its making."""
+    manifest = target / "pack.json"
+    return json.loads(manifest.read_text())["provenance"] if manifest.exists() else ""
+
+
+def slowfast_parameters(target, video, work, seed):
     """Weights of the eye if it was taught, else seeded ones whose batch norms were set by running the demo's picture through them."""
     eye = eye_of(work)
     if eye is not None:
         own = {name.removeprefix("slowfast."): tensor for name, tensor in eye.items() if name.startswith("slowfast.")}
         return {name: tensor for name, tensor in own.items() if not name.endswith("num_batches_tracked")}
+    if see.SEEN in said(target):
+        return load_file(target / "slowfast.safetensors")
     torch.manual_seed(seed)
     net = features.SlowFast(**features.SLOWFAST).train()
     for layer in net.modules():
@@ -72,18 +82,31 @@ def told_by(eye):
     return weight, bias
 
 
-def vggish_parameters(work, seed, side=None):
+def vggish_parameters(target, work, seed, side):
     """Weights of the ear of a side if it was taught, else of the auxiliary training if it has run, else seeded ones."""
-    for path in ([work / f"ear_{side}.pt"] if side else []) + [work / "vggish.pt"]:
-        if path.exists():
-            return torch.load(path, weights_only=True)
+    ear = hear.taught(work, side)
+    if ear is not None:
+        return ear.vggish.state_dict()
+    if hear.TAUGHT in said(target):
+        return load_file(target / f"vggish_{side}.safetensors")
+    path = work / "vggish.pt"
+    if path.exists():
+        return torch.load(path, weights_only=True)
     torch.manual_seed(seed)
     return features.Vggish(**features.VGGISH).state_dict()
 
 
-def separator_parameters(work, seed):
+def mrcmv_parameters(work, seed):
+    """MRCMV's first weights from what ears and eye were taught."""
+    ears = {side: ear.attention.state_dict() for side in hear.SIDES if (ear := hear.taught(work, side)) is not None}
+    return features.mrcmv_parameters(seed, hear.SCENE_LOGITS.stop, told_by(eye_of(work)), ears)
+
+
+def separator_parameters(target, work, seed):
     """The trained separator if there is a checkpoint, else seeded weights."""
     path = work / "separator.pt"
+    if not path.exists() and TRAINED in said(target):
+        return load_file(target / "spleeter.safetensors")
     nets = []
     for index, stem in enumerate(unet.STEMS):
         torch.manual_seed(seed + index)
@@ -100,11 +123,11 @@ def make(target, work, seed):
     demo = target.parent.parent / "assets" / "demo" / "arena_clip.webm"
     half = lambda tensors: {name: tensor.detach().half().contiguous() for name, tensor in tensors.items()}
     files = {
-        "spleeter.safetensors": half(separator_parameters(work, seed)),
-        "slowfast.safetensors": half(slowfast_parameters(demo, work, seed)),
-        "vggish_voice.safetensors": half(vggish_parameters(work, seed, "voice")),
-        "vggish_bgm.safetensors": half(vggish_parameters(work, seed, "bgm")),
-        "mrcmv.safetensors": half(features.mrcmv_parameters(seed, told_by(eye_of(work)))),
+        "spleeter.safetensors": half(separator_parameters(target, work, seed)),
+        "slowfast.safetensors": half(slowfast_parameters(target, demo, work, seed)),
+        "vggish_voice.safetensors": half(vggish_parameters(target, work, seed, "voice")),
+        "vggish_bgm.safetensors": half(vggish_parameters(target, work, seed, "bgm")),
+        "mrcmv.safetensors": half(mrcmv_parameters(work, seed)),
     }
     digests = {}
     for name, tensors in files.items():
@@ -118,10 +141,12 @@ def make(target, work, seed):
                "vggish_voice": (features.VGGISH, "vggish_voice"), "vggish_bgm": (features.VGGISH, "vggish_bgm"), "mrcmv": (features.MRCMV, "mrcmv")}
     networks = {network: {"config": config, "file": f"{file}.safetensors", "sha256": digests[f"{file}.safetensors"]}
                 for network, (config, file) in configs.items()}
-    trained = TRAINED if (work / "separator.pt").exists() else "The separator is seeded, not yet trained."
-    heard = LISTENED if (work / "vggish.pt").exists() else "VGGish is seeded, not yet trained."
-    taught = f" {TAUGHT}" if (work / "ear_voice.pt").exists() else ""
-    seen = SEEN if eye_of(work) is not None else SEEDED
+    before = said(target)
+    is_said = lambda sentence, made: sentence in before or (work / made).exists()
+    trained = TRAINED if is_said(TRAINED, "separator.pt") else "The separator is seeded, not yet trained."
+    heard = LISTENED if is_said(LISTENED, "vggish.pt") else "VGGish is seeded, not yet trained."
+    taught = f" {hear.TAUGHT}" if is_said(hear.TAUGHT, "ear_voice.pt") else ""
+    seen = see.SEEN if is_said(see.SEEN, "eye.pt") else SEEDED
     provenance = f"Made from nothing by models/recipe. {trained} {heard}{taught} {seen} {FRESH}"
     manifest = {"name": "compact", "version": "0.1.0", "licence": "CC0-1.0", "provenance": provenance, "networks": networks}
     (target / "pack.json").write_text(json.dumps(manifest, indent=1) + "\n")

@@ -12,6 +12,7 @@ import time
 
 import numpy as np
 import torch
+from safetensors.torch import load_file
 from torch import nn
 from torch.nn import functional
 
@@ -22,7 +23,11 @@ import hear
 KEPT_RATE, STRIDE = 4, 2
 FAST, SLOW, CROP, SHORT_SIDE, LONG_SIDE = 64, 8, 112, 128, 228
 PIXEL_MEAN, PIXEL_STD = 0.45, 0.225
+# The first part of the time goes to small pictures, of which three cost as much as one of full size.
+SMALL, SMALL_PART = 64, 0.6
 SCENE_WEIGHT = 0.3
+# What a pack says of itself whose SlowFast was taught.
+SEEN = "SlowFast was taught the moods and scenes of arena's pictures."
 
 
 class Film:
@@ -88,8 +93,8 @@ def normal(pixels):
     return (pixels - PIXEL_MEAN) / PIXEL_STD
 
 
-def seen(frames, rng):
-    """A clip [3, 64, 112, 112] as another camera might have it."""
+def seen(frames, rng, size=CROP):
+    """A clip [3, 64, size, size] as another camera might have it."""
     side = int(rng.integers(100, SHORT_SIDE + 1))
     top, left = rng.integers(0, SHORT_SIDE - side + 1), rng.integers(0, LONG_SIDE - side + 1)
     pixels = torch.from_numpy(np.ascontiguousarray(frames[:, top: top + side, left: left + side])).permute(3, 0, 1, 2).float() / 255
@@ -97,9 +102,9 @@ def seen(frames, rng):
         pixels = pixels.flip(3)
     if rng.random() < 0.5:
         pixels = pixels.flip(2)
-    if side != CROP:
-        pixels = functional.interpolate(pixels, (CROP, CROP), mode="bilinear", antialias=False)
-    tint = torch.from_numpy(np.exp(rng.normal(0, 0.08, 3) + rng.normal(0, 0.08)).astype(np.float32))[:, None, None, None]
+    if side != size:
+        pixels = functional.interpolate(pixels, (size, size), mode="bilinear", antialias=size < CROP)
+    tint = torch.from_numpy(np.exp(rng.normal(0, 0.12, 3) + rng.normal(0, 0.12)).astype(np.float32))[:, None, None, None]
     grain = 0.03 * rng.random() * torch.randn(pixels.shape)
     return normal((pixels * tint + grain).clamp(0, 1))
 
@@ -127,17 +132,23 @@ def report(eye, films):
     return f"valence {valence:.2f}, arousal {arousal:.2f}, scene {right} of {len(films)}"
 
 
-def teach(films, held, seed, minutes, batch=8, rate=1e-3):
-    """The eye, taught for `minutes`, and a line that says how well it sees what it has not seen."""
+def teach(films, held, state, seed, minutes, batch=8, rate=1e-3):
+    """The eye, taught for `minutes`, from SlowFast's weights `state` or seeded ones, and a line that says how well it sees what it has
+    not seen."""
     torch.manual_seed(seed)
     rng, eye = np.random.default_rng(seed), Eye()
+    if state is not None:
+        eye.slowfast.load_state_dict(state, strict=False)  # the norms' counters are not kept
+    eye = eye.to(memory_format=torch.channels_last_3d)
     average = torch.optim.swa_utils.AveragedModel(eye, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.99), use_buffers=True)
     optimiser = torch.optim.AdamW(eye.parameters(), rate, weight_decay=0.05)
     begin, step, sums = time.monotonic(), 0, np.zeros(2)
     while (part := (time.monotonic() - begin) / 60 / minutes) < 1:
         chosen = [films[index] for index in rng.integers(0, len(films), batch)]
         clips = [film.clip(rng.integers(film.starts())) for film in chosen]
-        moods, scenes = eye(torch.stack([seen(frames, rng) for frames, _ in clips]))
+        size = SMALL if part < SMALL_PART else CROP
+        pixels = torch.stack([seen(frames, rng, size) for frames, _ in clips])
+        moods, scenes = eye(pixels.contiguous(memory_format=torch.channels_last_3d))
         parts = [functional.mse_loss(moods, torch.from_numpy(np.stack([told for _, told in clips]))),
                  functional.cross_entropy(scenes, torch.tensor([film.scene for film in chosen]), label_smoothing=0.1)]
         optimiser.param_groups[0]["lr"] = rate * min(1.0, (step + 1) / 30) * (0.5 + 0.5 * np.cos(np.pi * part)) + 1e-6
@@ -156,11 +167,19 @@ def teach(films, held, seed, minutes, batch=8, rate=1e-3):
     return eye, f"{step} steps on {len(films)} films; of {len(held)} others, rows of 4 s: {report(eye, held)}"
 
 
-def train(work, seed, minutes, threads=1):
-    """The eye on the corpus in `work`, from seeded weights."""
+def before(pack):
+    """SlowFast as the pack has it if it was taught, else None."""
+    manifest = pack / "pack.json"
+    if not manifest.exists() or SEEN not in json.loads(manifest.read_text())["provenance"]:
+        return None
+    return {name: tensor.float() for name, tensor in load_file(pack / "slowfast.safetensors").items()}
+
+
+def train(work, pack, seed, minutes, threads=1):
+    """The eye on the corpus in `work`, from the pack's if that was taught already."""
     torch.set_num_threads(threads)
     films, held = (bank([work / "arena"], work / "films", split) for split in ("train", "val"))
-    eye, line = teach(films, held, seed, minutes)
+    eye, line = teach(films, held, before(pack), seed, minutes)
     torch.save(eye.state_dict(), work / "eye.pt")
     (work / "eye.md").write_text(line + "\n")
     print(line, flush=True)
