@@ -48,29 +48,17 @@ pub fn top_k(
         table.len().is_multiple_of(dim),
         "the table has rows of another length"
     );
-    let query_norm = Sums {
-        query,
-        row: query,
-        metric: Metric::Cosine,
-    }
-    .dispatch()
-    .1
-    .sqrt();
+    let norm = dot(query, query).sqrt();
     let mut best = table
         .par_chunks(BLOCK_ROWS * dim)
         .enumerate()
         .fold(BinaryHeap::new, |mut heap, (block, rows)| {
-            for (i, candidate) in rows.chunks_exact(dim).enumerate() {
+            let sums = Sums { query, rows, metric }.dispatch();
+            for (i, (sum, squares)) in sums.into_iter().enumerate() {
                 let row = block * BLOCK_ROWS + i;
                 if keep(row) {
-                    let (sum, squares) = Sums {
-                        query,
-                        row: candidate,
-                        metric,
-                    }
-                    .dispatch();
                     let score = match metric {
-                        Metric::Cosine => sum / (query_norm * squares.sqrt()),
+                        Metric::Cosine => sum / (norm * squares.sqrt()),
                         Metric::L2 => -sum.sqrt(),
                     };
                     offer(&mut heap, Ranked(Hit { row, score }), k);
@@ -128,56 +116,78 @@ impl PartialEq for Ranked {
 
 impl Eq for Ranked {}
 
-/// What a row is scored by, reading it once: `query . row` and `row . row`, or `|query - row|^2` and nothing. Compiled for
-/// each instruction set, because the one that all processors have keeps less than half of the memory's speed.
+fn dot(a: &[f32], b: &[f32]) -> f32 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}
+
+/// What each row of a block is scored by, reading it once: `query . row` and `row . row`, or `|query - row|^2` and nothing.
+/// Compiled for each instruction set, because the one that all processors have keeps less than half of the memory's speed.
 struct Sums<'a> {
     query: &'a [f32],
-    row: &'a [f32],
+    rows: &'a [f32],
     metric: Metric,
 }
 
-/// Partial sums kept side by side, so that no addition waits for the one before.
-const VECTORS: usize = 4;
+/// Rows that are read side by side: one core waits for memory in as many places, and no addition for the one before.
+const ABREAST: usize = 4;
 
 impl SimdOp for Sums<'_> {
-    type Output = (f32, f32);
+    type Output = Vec<(f32, f32)>;
 
     #[inline(always)]
-    fn eval<I: Isa>(self, isa: I) -> (f32, f32) {
-        let ops = isa.f32();
-        let wide = VECTORS * ops.len();
+    fn eval<I: Isa>(self, isa: I) -> Vec<(f32, f32)> {
+        let (query, dim) = (self.query, self.query.len());
         let cosine = self.metric == Metric::Cosine;
-        let (mut sums, mut squares) = ([ops.zero(); VECTORS], [ops.zero(); VECTORS]);
-        let (queries, rows) = (self.query.chunks_exact(wide), self.row.chunks_exact(wide));
-        let rest = queries.remainder().iter().zip(rows.remainder());
-        for (query, row) in queries.zip(rows) {
-            let query: [I::F32; VECTORS] = ops.load_many(query);
-            let row: [I::F32; VECTORS] = ops.load_many(row);
-            for i in 0..VECTORS {
-                if cosine {
-                    sums[i] = ops.mul_add(query[i], row[i], sums[i]);
-                    squares[i] = ops.mul_add(row[i], row[i], squares[i]);
-                } else {
-                    let difference = ops.sub(query[i], row[i]);
-                    sums[i] = ops.mul_add(difference, difference, sums[i]);
-                }
+        let mut sums = Vec::with_capacity(self.rows.len() / dim);
+        let groups = self.rows.chunks_exact(ABREAST * dim);
+        let rest = groups.remainder();
+        for group in groups {
+            let rows: [&[f32]; ABREAST] = std::array::from_fn(|i| &group[i * dim..(i + 1) * dim]);
+            sums.extend(sums_of(isa, query, rows, cosine));
+        }
+        for row in rest.chunks_exact(dim) {
+            sums.extend(sums_of(isa, query, [row], cosine));
+        }
+        sums
+    }
+}
+
+#[inline(always)]
+fn sums_of<I: Isa, const N: usize>(
+    isa: I,
+    query: &[f32],
+    rows: [&[f32]; N],
+    cosine: bool,
+) -> [(f32, f32); N] {
+    let ops = isa.f32();
+    let wide = ops.len();
+    let whole = query.len() / wide * wide;
+    let (mut sums, mut squares) = ([ops.zero(); N], [ops.zero(); N]);
+    for at in (0..whole).step_by(wide) {
+        let asked = ops.load(&query[at..at + wide]);
+        for i in 0..N {
+            let row = ops.load(&rows[i][at..at + wide]);
+            if cosine {
+                sums[i] = ops.mul_add(asked, row, sums[i]);
+                squares[i] = ops.mul_add(row, row, squares[i]);
+            } else {
+                let difference = ops.sub(asked, row);
+                sums[i] = ops.mul_add(difference, difference, sums[i]);
             }
         }
-        let (mut sum, mut square) = (0.0, 0.0);
-        for i in 0..VECTORS {
-            sum += ops.sum(sums[i]);
-            square += ops.sum(squares[i]);
-        }
-        for (&query, &row) in rest {
+    }
+    std::array::from_fn(|i| {
+        let (mut sum, mut square) = (ops.sum(sums[i]), ops.sum(squares[i]));
+        for (&asked, &row) in query[whole..].iter().zip(&rows[i][whole..]) {
             if cosine {
-                sum += query * row;
+                sum += asked * row;
                 square += row * row;
             } else {
-                sum += (query - row) * (query - row);
+                sum += (asked - row) * (asked - row);
             }
         }
         (sum, square)
-    }
+    })
 }
 
 #[cfg(test)]
