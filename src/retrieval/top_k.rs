@@ -128,66 +128,59 @@ struct Sums<'a> {
     metric: Metric,
 }
 
-/// Rows that are read side by side: one core waits for memory in as many places, and no addition for the one before.
-const ABREAST: usize = 4;
-
 impl SimdOp for Sums<'_> {
     type Output = Vec<(f32, f32)>;
 
     #[inline(always)]
     fn eval<I: Isa>(self, isa: I) -> Vec<(f32, f32)> {
         let (query, dim) = (self.query, self.query.len());
-        let cosine = self.metric == Metric::Cosine;
         let mut sums = Vec::with_capacity(self.rows.len() / dim);
-        let groups = self.rows.chunks_exact(ABREAST * dim);
-        let rest = groups.remainder();
-        for group in groups {
-            let rows: [&[f32]; ABREAST] = std::array::from_fn(|i| &group[i * dim..(i + 1) * dim]);
-            sums.extend(sums_of(isa, query, rows, cosine));
-        }
-        for row in rest.chunks_exact(dim) {
-            sums.extend(sums_of(isa, query, [row], cosine));
+        for row in self.rows.chunks_exact(dim) {
+            sums.push(match self.metric {
+                Metric::Cosine => sums_of::<I, true>(isa, query, row),
+                Metric::L2 => sums_of::<I, false>(isa, query, row),
+            });
         }
         sums
     }
 }
 
+/// Two vectors at a time, so that no addition waits for the one before. No closure may see the sums: it would not be compiled
+/// for the instruction set, and they would live in memory.
 #[inline(always)]
-fn sums_of<I: Isa, const N: usize>(
-    isa: I,
-    query: &[f32],
-    rows: [&[f32]; N],
-    cosine: bool,
-) -> [(f32, f32); N] {
+fn sums_of<I: Isa, const COSINE: bool>(isa: I, query: &[f32], row: &[f32]) -> (f32, f32) {
     let ops = isa.f32();
     let wide = ops.len();
-    let whole = query.len() / wide * wide;
-    let (mut sums, mut squares) = ([ops.zero(); N], [ops.zero(); N]);
-    for at in (0..whole).step_by(wide) {
-        let asked = ops.load(&query[at..at + wide]);
-        for i in 0..N {
-            let row = ops.load(&rows[i][at..at + wide]);
-            if cosine {
-                sums[i] = ops.mul_add(asked, row, sums[i]);
-                squares[i] = ops.mul_add(row, row, squares[i]);
-            } else {
-                let difference = ops.sub(asked, row);
-                sums[i] = ops.mul_add(difference, difference, sums[i]);
-            }
+    let (mut sum, mut sum_after) = (ops.zero(), ops.zero());
+    let (mut square, mut square_after) = (ops.zero(), ops.zero());
+    let (queries, rows) = (query.chunks_exact(2 * wide), row.chunks_exact(2 * wide));
+    let rest = queries.remainder().iter().zip(rows.remainder());
+    for (query, row) in queries.zip(rows) {
+        let ((query, query_after), (row, row_after)) = (query.split_at(wide), row.split_at(wide));
+        let (query, query_after) = (ops.load(query), ops.load(query_after));
+        let (row, row_after) = (ops.load(row), ops.load(row_after));
+        if COSINE {
+            sum = ops.mul_add(query, row, sum);
+            sum_after = ops.mul_add(query_after, row_after, sum_after);
+            square = ops.mul_add(row, row, square);
+            square_after = ops.mul_add(row_after, row_after, square_after);
+        } else {
+            let (gap, gap_after) = (ops.sub(query, row), ops.sub(query_after, row_after));
+            sum = ops.mul_add(gap, gap, sum);
+            sum_after = ops.mul_add(gap_after, gap_after, sum_after);
         }
     }
-    std::array::from_fn(|i| {
-        let (mut sum, mut square) = (ops.sum(sums[i]), ops.sum(squares[i]));
-        for (&asked, &row) in query[whole..].iter().zip(&rows[i][whole..]) {
-            if cosine {
-                sum += asked * row;
-                square += row * row;
-            } else {
-                sum += (asked - row) * (asked - row);
-            }
+    let mut sum = ops.sum(ops.add(sum, sum_after));
+    let mut square = ops.sum(ops.add(square, square_after));
+    for (&query, &row) in rest {
+        if COSINE {
+            sum += query * row;
+            square += row * row;
+        } else {
+            sum += (query - row) * (query - row);
         }
-        (sum, square)
-    })
+    }
+    (sum, square)
 }
 
 #[cfg(test)]
