@@ -5,6 +5,7 @@ The trained heads go into the pack in half precision, with their checksum; every
 
 import hashlib
 import json
+import shutil
 import subprocess
 
 from safetensors.torch import load_file, save_file
@@ -15,14 +16,22 @@ import pack as packs
 TRAINING = ("--scope heads --start pack --objective contrastive --optimizer adamw --rate 2e-4 --weight-decay 0.1 --schedule cosine "
             "--norm unit --lambda 0 --cuts 1 --renderings 1 --redraw never --batch 64 --epochs 20").split()
 
+# Where the pack is kept whose heads are first weights.
+FIRST = "first"
+
 
 def corpus(program, work):
     subprocess.run([program, "corpus", "generate", "--out", work / "arena"], check=True)
 
 
 def train(program, work, pack):
-    out = work / "heads"
-    subprocess.run([program, "train", "--corpus", work / "arena", "--pack", pack, "--out", out, *TRAINING, "--resume"], check=True)
+    """Heads from the first weights that `pack` holds, which are kept for the rows of the table."""
+    first, out = work / FIRST, work / "heads"
+    if not first.exists():
+        if packs.FRESH not in packs.said(pack):
+            raise RuntimeError(f"the heads of {pack} are no first weights; run the step pack before the step heads")
+        shutil.copytree(pack, first)
+    subprocess.run([program, "train", "--corpus", work / "arena", "--pack", first, "--out", out, *TRAINING, "--resume"], check=True)
     adopt(json.loads((out / "pack.json").read_text())["networks"]["mrcmv"], out, pack)
 
 

@@ -5,8 +5,9 @@ moment, and how far it hears each scene, which only music says. They are taught 
 over the clip's patches, by which a patch is heard against the speaker's or the track's own habit; that attention becomes the first
 `sa_voice` and `sa_bgm`. The other outputs are whatever helps it. Level, speaker's size, equaliser, room, noise and a trace of other music
 under the voice (as separation leaves it) are drawn afresh for every clip. An ear hears clean stems first, then as many that the pack's
-separator cut from a mix with another video's, as it hears them in a query. What the voice's ear gains for arena by that it loses for voices unlike arena's, so
-what is kept is a mean of its weights before and after (Wortsman et al., 2022, *Robust fine-tuning of zero-shot models*): most of both.
+separator cut from a mix with another video's, as it hears them in a query. What the voice's ear gains for arena by that it loses for
+voices unlike arena's, so what is kept is a mean of its weights before and after (Wortsman et al., 2022, *Robust fine-tuning of zero-shot
+models*): most of both.
 Only the splits train and val are read, val only to report.
 """
 

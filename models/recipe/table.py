@@ -1,9 +1,10 @@
 """The pack's Table 1 on *arena*, and what leaks: python models/recipe/table.py --work DIR [--program PROGRAM] [--pack DIR]
 
 Trains what the table needs and is not there yet, each in its own folder under `--work`/rows and each resumable: the full model by three
-seeds, the ablations, CMMR and CBVMR on the corpus in `--work`/arena. Evaluates them beside the pack, by voice or picture alone too, with
-the floors, and the pack on a test split of another generator seed. The leak: heads trained on halves of one mix, as the paper trains,
-against swapped ones, on a corpus whose sides know nothing of each other and on arena. Writes `--work`/table.md.
+seeds, the ablations, CMMR and CBVMR on the corpus in `--work`/arena, from the first weights that the step heads left. Evaluates them
+beside the pack, by voice or picture alone too, with the floors, and the pack on a test split of another generator seed. The leak: heads
+trained on halves of one mix, as the paper trains, against swapped ones, on a corpus whose sides know nothing of each other and on arena.
+Writes `--work`/table.md.
 """
 
 import argparse
@@ -42,7 +43,7 @@ class Bench:
     def trained(self, name, corpus, flags):
         out = self.work / "rows" / name.replace(", ", "_").replace(" ", "_")
         if not (out / "pack.json").exists():
-            self.run("train", "--corpus", corpus, "--pack", self.pack, "--out", out, *flags, *(["--resume"] if out.exists() else []))
+            self.run("train", "--corpus", corpus, "--pack", self.work / heads.FIRST, "--out", out, *flags, *(["--resume"] if out.exists() else []))
         return out
 
     def rows(self, corpus, packs, *flags):
