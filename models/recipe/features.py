@@ -162,8 +162,8 @@ def mrcmv_parameters(seed, told, eye=None, ears=None):
     """MRCMV's first weights: they compare what ears and eye tell, which are the first `told` values of a row.
 
     Both embedding layers turn these values of all steps alike into the embedding and add one and the same vector, so that the angle between
-    two embeddings goes by the distance of what is told and not by its direction alone; what else the rows hold counts nothing yet. `ears` are the self-attentions as they were taught with the ears, by side; every
-    other attention starts shut and the gate open. `eye` are the first rows of `video_fc` and their biases, as the eye was taught them.
+    two embeddings goes by the distance of what is told and not by its direction alone; what else the rows hold counts nothing yet. `ears` are
+    the self-attentions as they were taught with the ears, by side; every other attention starts shut and the gate open. `eye` are the first rows of `video_fc` and their biases, as the eye was taught them.
     """
     generator = torch.Generator().manual_seed(seed)
     width, steps, wide = MRCMV["d"], MRCMV["steps"], MRCMV["d_e"]

@@ -10,12 +10,11 @@ import subprocess
 
 from safetensors.torch import load_file, save_file
 
-import pack as packs
+import provenance
 
 # A few epochs of the contrastive objective: there are more weights than 265 videos can bind.
 TRAINING = ("--scope heads --start pack --objective contrastive --optimizer adamw --rate 2e-4 --weight-decay 0.1 --schedule cosine "
             "--norm unit --lambda 0 --cuts 1 --renderings 1 --redraw never --batch 64 --epochs 20").split()
-
 # Where the pack is kept whose heads are first weights.
 FIRST = "first"
 
@@ -28,7 +27,7 @@ def train(program, work, pack):
     """Heads from the first weights that `pack` holds, which are kept for the rows of the table."""
     first, out = work / FIRST, work / "heads"
     if not first.exists():
-        if packs.FRESH not in packs.said(pack):
+        if provenance.FRESH not in provenance.said(pack):
             raise RuntimeError(f"the heads of {pack} are no first weights; run the step pack before the step heads")
         shutil.copytree(pack, first)
     subprocess.run([program, "train", "--corpus", work / "arena", "--pack", first, "--out", out, *TRAINING, "--resume"], check=True)
@@ -43,5 +42,5 @@ def adopt(entry, trained, pack):
     manifest = json.loads((pack / "pack.json").read_text())
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     manifest["networks"]["mrcmv"] = {"config": entry["config"], "file": path.name, "sha256": digest}
-    manifest["provenance"] = manifest["provenance"].replace(packs.FRESH, packs.FINISHED)
+    manifest["provenance"] = manifest["provenance"].replace(provenance.FRESH, provenance.FINISHED)
     (pack / "pack.json").write_text(json.dumps(manifest, indent=1) + "\n")

@@ -1,14 +1,13 @@
 """Teaches the two VGGish what a mood sounds like: one ear for voices, one for music, on corpora of *arena*.
 
 The first outputs of an ear are what it hears: for each patch of 0.96 s the valence and the arousal that the item's card says for its
-moment, and how far it hears each scene, which only music says. They are taught twice, as VGGish gives them and again after MRCMV's self-attention
-over the clip's patches, by which a patch is heard against the speaker's or the track's own habit; that attention becomes the first
-`sa_voice` and `sa_bgm`. The other outputs are whatever helps it. Level, speaker's size, equaliser, room, noise and a trace of other music
+moment, and how far it hears each scene, which only music says. They are taught twice, as VGGish gives them and again after MRCMV's
+self-attention over the clip's patches, by which a patch is heard against the speaker's or the track's own habit; that attention becomes
+the first `sa_voice` and `sa_bgm`. The other outputs are whatever helps it. Level, speaker's size, equaliser, room, noise and a trace of other music
 under the voice (as separation leaves it) are drawn afresh for every clip. An ear hears clean stems first, then as many that the pack's
 separator cut from a mix with another video's, as it hears them in a query. What the voice's ear gains for arena by that it loses for
 voices unlike arena's, so what is kept is a mean of its weights before and after (Wortsman et al., 2022, *Robust fine-tuning of zero-shot
-models*): most of both.
-Only the splits train and val are read, val only to report.
+models*): most of both. Only the splits train and val are read, val only to report.
 """
 
 import copy
@@ -29,6 +28,7 @@ from torch import nn
 
 import features
 import listen
+import provenance
 import sound
 
 CLIP_S, STEP_S, GLIDE_S, PATCH_S, HOP_S = 32.0, 8.0, 2.0, 0.96, 0.01
@@ -38,8 +38,6 @@ PATCHES = 10
 SCENE_WEIGHT = 0.4
 # Level of the music under a voice that is separated from it.
 BED_DB = (-24, -8)
-# What a pack says of itself whose ears were taught.
-TAUGHT = "The two VGGish were then taught the moods of the generated corpus arena."
 # How many mel bands higher or lower a speaker or an instrument is heard than it is, standard deviation.
 SIZE = 0.3
 # How far an ear goes from its weights before separated stems to those after: all the way where real sound loses nothing.
@@ -239,7 +237,7 @@ def before(work, pack, side):
         ear.vggish.load_state_dict(torch.load(path, weights_only=True))
         return ear, False
     ear.vggish.load_state_dict({name: tensor.float() for name, tensor in load_file(pack / f"vggish_{side}.safetensors").items()})
-    return ear, TAUGHT in json.loads((pack / "pack.json").read_text())["provenance"]
+    return ear, provenance.TAUGHT in provenance.said(pack)
 
 
 def train(work, program, pack, seed, minutes, threads=1, sides=SIDES):

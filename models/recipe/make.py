@@ -60,7 +60,7 @@ def run(step, arguments):
         hear.train(arguments.work, arguments.program, arguments.pack, arguments.seed, arguments.ear_minutes, arguments.threads)
     elif step == "eye":
         import see
-        see.train(arguments.work, arguments.pack, arguments.seed, arguments.eye_minutes, arguments.threads)
+        see.train(arguments.work, arguments.seed, arguments.eye_minutes, arguments.threads)
     elif step == "heads":
         import heads
         heads.train(arguments.program, arguments.work, arguments.pack)

@@ -13,15 +13,9 @@ from safetensors.torch import load_file, save_file
 
 import features
 import hear
-import see
 import unet
+from provenance import FRESH, LISTENED, SEEDED, SEEN, TAUGHT, TRAINED, said
 
-TRAINED = ("The separator was trained on speech by espeak-ng, flite and festival over music by the recipe's composer and the Freedoom "
-           "compositions (BSD-3-Clause, see models/README.md), played by fluidsynth, with generated game sounds.")
-LISTENED = "VGGish was trained to tell recordings of the same corpus apart, without labels."
-SEEDED = "SlowFast is seeded, not trained."
-FRESH = "MRCMV's heads are first weights that compare what the networks tell."
-FINISHED = "MRCMV's heads were trained on arena by the program."
 # A picture tells its moods more weakly than a voice.
 PICTURE_KEPT = 0.3
 
@@ -39,19 +33,13 @@ def clips(video, count, generator):
         yield ((clip * tint).clamp(0, 1)[None] - 0.45) / 0.225
 
 
-def said(target):
-    """What the pack says of its making."""
-    manifest = target / "pack.json"
-    return json.loads(manifest.read_text())["provenance"] if manifest.exists() else ""
-
-
 def slowfast_parameters(target, video, work, seed):
-    """Weights of the eye if it was taught, else seeded ones whose batch norms were set by running the demo's picture through them."""
+    """Weights of the eye if it was taught, here or in the pack, else seeded ones whose batch norms saw the demo's picture."""
     eye = eye_of(work)
     if eye is not None:
         own = {name.removeprefix("slowfast."): tensor for name, tensor in eye.items() if name.startswith("slowfast.")}
         return {name: tensor for name, tensor in own.items() if not name.endswith("num_batches_tracked")}
-    if see.SEEN in said(target):
+    if SEEN in said(target):
         return load_file(target / "slowfast.safetensors")
     torch.manual_seed(seed)
     net = features.SlowFast(**features.SLOWFAST).train()
@@ -83,11 +71,11 @@ def told_by(eye):
 
 
 def vggish_parameters(target, work, seed, side):
-    """Weights of the ear of a side if it was taught, else of the auxiliary training if it has run, else seeded ones."""
+    """Weights of the ear of a side if it was taught, here or in the pack, else of the auxiliary training if it has run, else seeded ones."""
     ear = hear.taught(work, side)
     if ear is not None:
         return ear.vggish.state_dict()
-    if hear.TAUGHT in said(target):
+    if TAUGHT in said(target):
         return load_file(target / f"vggish_{side}.safetensors")
     path = work / "vggish.pt"
     if path.exists():
@@ -103,7 +91,7 @@ def mrcmv_parameters(work, seed):
 
 
 def separator_parameters(target, work, seed):
-    """The trained separator if there is a checkpoint, else seeded weights."""
+    """The separator if it was trained, here or in the pack, else seeded weights."""
     path = work / "separator.pt"
     if not path.exists() and TRAINED in said(target):
         return load_file(target / "spleeter.safetensors")
@@ -145,8 +133,8 @@ def make(target, work, seed):
     is_said = lambda sentence, made: sentence in before or (work / made).exists()
     trained = TRAINED if is_said(TRAINED, "separator.pt") else "The separator is seeded, not yet trained."
     heard = LISTENED if is_said(LISTENED, "vggish.pt") else "VGGish is seeded, not yet trained."
-    taught = f" {hear.TAUGHT}" if is_said(hear.TAUGHT, "ear_voice.pt") else ""
-    seen = see.SEEN if is_said(see.SEEN, "eye.pt") else SEEDED
+    taught = f" {TAUGHT}" if is_said(TAUGHT, "ear_voice.pt") else ""
+    seen = SEEN if is_said(SEEN, "eye.pt") else SEEDED
     provenance = f"Made from nothing by models/recipe. {trained} {heard}{taught} {seen} {FRESH}"
     manifest = {"name": "compact", "version": "0.1.0", "licence": "CC0-1.0", "provenance": provenance, "networks": networks}
     (target / "pack.json").write_text(json.dumps(manifest, indent=1) + "\n")

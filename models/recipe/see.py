@@ -12,7 +12,6 @@ import time
 
 import numpy as np
 import torch
-from safetensors.torch import load_file
 from torch import nn
 from torch.nn import functional
 
@@ -26,8 +25,6 @@ PIXEL_MEAN, PIXEL_STD = 0.45, 0.225
 # The first part of the time goes to small pictures, of which three cost as much as one of full size.
 SMALL, SMALL_PART = 64, 0.6
 SCENE_WEIGHT = 0.3
-# What a pack says of itself whose SlowFast was taught.
-SEEN = "SlowFast was taught the moods and scenes of arena's pictures."
 
 
 class Film:
@@ -132,14 +129,10 @@ def report(eye, films):
     return f"valence {valence:.2f}, arousal {arousal:.2f}, scene {right} of {len(films)}"
 
 
-def teach(films, held, state, seed, minutes, batch=8, rate=1e-3):
-    """The eye, taught for `minutes`, from SlowFast's weights `state` or seeded ones, and a line that says how well it sees what it has
-    not seen."""
+def teach(films, held, seed, minutes, batch=8, rate=1e-3):
+    """The eye, taught for `minutes`, and a line that says how well it sees what it has not seen."""
     torch.manual_seed(seed)
-    rng, eye = np.random.default_rng(seed), Eye()
-    if state is not None:
-        eye.slowfast.load_state_dict(state, strict=False)  # the norms' counters are not kept
-    eye = eye.to(memory_format=torch.channels_last_3d)
+    rng, eye = np.random.default_rng(seed), Eye().to(memory_format=torch.channels_last_3d)
     average = torch.optim.swa_utils.AveragedModel(eye, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.99), use_buffers=True)
     optimiser = torch.optim.AdamW(eye.parameters(), rate, weight_decay=0.05)
     begin, step, sums = time.monotonic(), 0, np.zeros(2)
@@ -167,19 +160,11 @@ def teach(films, held, state, seed, minutes, batch=8, rate=1e-3):
     return eye, f"{step} steps on {len(films)} films; of {len(held)} others, rows of 4 s: {report(eye, held)}"
 
 
-def before(pack):
-    """SlowFast as the pack has it if it was taught, else None."""
-    manifest = pack / "pack.json"
-    if not manifest.exists() or SEEN not in json.loads(manifest.read_text())["provenance"]:
-        return None
-    return {name: tensor.float() for name, tensor in load_file(pack / "slowfast.safetensors").items()}
-
-
-def train(work, pack, seed, minutes, threads=1):
-    """The eye on the corpus in `work`, from the pack's if that was taught already."""
+def train(work, seed, minutes, threads=1):
+    """The eye on the corpus in `work`, from seeded weights."""
     torch.set_num_threads(threads)
     films, held = (bank([work / "arena"], work / "films", split) for split in ("train", "val"))
-    eye, line = teach(films, held, before(pack), seed, minutes)
+    eye, line = teach(films, held, seed, minutes)
     torch.save(eye.state_dict(), work / "eye.pt")
     (work / "eye.md").write_text(line + "\n")
     print(line, flush=True)

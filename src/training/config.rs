@@ -21,7 +21,7 @@
 //! The right rate depends on the rows, which those features do not have: the sums of eq. 6 add up what the pictures of all
 //! clips have in common. SlowFast's rows are 576 wide here, not 18, have a norm of 13.5 and are nearly alike in all
 //! clips, so that of the gradient of the first batch, 2.5e6 long, 2.4e6 are of `video_fc`. Heads from the recipe's first
-//! weights on the rows of the compact pack, 36 videos of the corpus arena in one batch, 18 others held out (chance: R@1
+//! weights on the rows of a compact pack whose SlowFast was seeded, 36 videos of the corpus arena in one batch, 18 others held out (chance: R@1
 //! 5.6, R@10 55.6, median rank 9.5), one seed (`models/README.md` has the command):
 //!
 //! | norm | rate | first step, of `video_fc` | loss in epochs 1, 2 and the last | R@1 / R@10, median rank: before | after 1 step | at the end |
