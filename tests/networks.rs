@@ -9,9 +9,9 @@
 #[allow(dead_code, reason = "other tests use the rest of it")]
 mod golden;
 
-use candle_core::{IndexOp, Tensor, Var};
+use candle_core::{Device, IndexOp, Tensor, Var};
 use candle_nn::VarMap;
-use golden::{check, device, input, needs_device, reference, weight, weights_here};
+use golden::{check, device, input, needs_device, noise, reference, weight, weights_here};
 use undertone::error::Result;
 use undertone::networks::mrcmv::{self, Mrcmv, Norm, Pool, Presence, QueryInput, QueryOutput};
 use undertone::networks::slowfast::{self, SlowFast};
@@ -220,7 +220,7 @@ fn vggish_equals_torchvggish() -> Result<()> {
     let patches = (input("patches", (3, 1, 96, 64)) * 4.0)?;
     let config = vggish::Config {
         width: 0.125,
-        relu_last: false,
+        ..vggish::Config::default()
     };
     let network = Vggish::new(&config, weights_here())?;
     let mut pools: std::collections::BTreeMap<usize, Vec<Tensor>> = std::collections::BTreeMap::new();
@@ -246,6 +246,41 @@ fn vggish_equals_torchvggish() -> Result<()> {
         ..config
     };
     assert!(Vggish::new(&broken, weights_here()).is_err());
+    Ok(())
+}
+
+/// What the recipe teaches the ear with is what the program gives it.
+#[test]
+fn chroma_equals_the_recipes() -> Result<()> {
+    const RATE: usize = 16_000;
+    const CHORDS: [[f64; 4]; 4] = [
+        [45.0, 57.0, 60.0, 64.0],
+        [50.0, 57.0, 62.0, 65.0],
+        [52.0, 56.0, 59.0, 64.0],
+        [41.0, 57.0, 60.0, 65.0],
+    ];
+    let hiss: Vec<f32> = noise("hiss", 32 * RATE).to_vec1()?;
+    let clip: Vec<f32> = hiss
+        .iter()
+        .enumerate()
+        .map(|(at, hiss)| {
+            let time = (at % (2 * RATE)) as f64 / RATE as f64;
+            let chord = CHORDS[at / (2 * RATE) % CHORDS.len()];
+            let playing: f64 = chord
+                .iter()
+                .flat_map(|key| [1.0, 2.0, 3.0].map(|partial| (key, partial)))
+                .map(|(key, partial)| {
+                    let hz = 440.0 * ((key + 0.25 - 69.0) / 12.0).exp2() * partial;
+                    (std::f64::consts::TAU * hz * time).sin() / partial
+                })
+                .sum();
+            (0.05 * playing * (-time).exp() + 0.002 * f64::from(*hiss)) as f32
+        })
+        .collect();
+    let chroma = Tensor::from_vec(undertone::signal::chroma::chroma(&clip), (72, 12), &Device::Cpu)?;
+    let expected = &reference("chroma")["chroma"];
+    let error = (chroma - expected)?.abs()?.max_all()?.to_scalar::<f32>()?;
+    assert!(error < 1e-3, "{error:.1e}");
     Ok(())
 }
 

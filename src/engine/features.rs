@@ -11,10 +11,11 @@ use crate::error::{Error, Result};
 use crate::files::{AtomicFile, atomic_write};
 use crate::jobs::Monitor;
 use crate::media::{self, AudioFormat};
+use crate::signal::chroma::DEGREES;
 use crate::signal::mel;
 
 /// Writes `log_mel_voice`, `vggish_voice`, `slow`, `fast`, `query_embedding` of `media`, and for sound alone the BGM side
-/// (`log_mel_bgm`, `vggish_bgm`, `bgm_embedding`) as well, to `out`. A stage that the media cannot feed is left out.
+/// (`log_mel_bgm`, where the pack takes it `chroma_bgm`, `vggish_bgm`, `bgm_embedding`) as well, to `out`. A stage that the media cannot feed is left out.
 ///
 /// # Errors
 /// As [`super::embed::embed_query`]; disk full.
@@ -51,9 +52,13 @@ pub fn write_features(
         let sound = media::decode_audio(media, AudioFormat::VGGISH, 0.0, None, &monitor.part(0.6, 0.7))?;
         let windows = embed_bgm(engine, &sound, true, &monitor.part(0.7, 1.0))?;
         let count = windows.len();
-        let (mut log_mel, mut vggish, mut embedding) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut log_mel, mut chroma, mut vggish, mut embedding) =
+            (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for window in windows {
-            log_mel.extend(window.log_mel);
+            if let Some(given) = window.given {
+                log_mel.extend(given.log_mel);
+                chroma.extend(given.chroma);
+            }
             vggish.extend(window.vggish);
             embedding.extend(window.embedding);
         }
@@ -63,6 +68,14 @@ pub fn write_features(
             log_mel,
             &[count, patch[0], patch[1], patch[2]],
         )?;
+        if !chroma.is_empty() {
+            insert(
+                &mut tensors,
+                "chroma_bgm",
+                chroma,
+                &[count, mel::PATCHES, DEGREES],
+            )?;
+        }
         insert(&mut tensors, "vggish_bgm", vggish, &[count, mel::PATCHES, 128])?;
         insert(&mut tensors, "bgm_embedding", embedding, &[count, width])?;
     }

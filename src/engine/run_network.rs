@@ -51,7 +51,8 @@ type Tensors = HashMap<String, Tensor>;
 
 /// Runs the network. Names and shapes of inputs and outputs (f32, B and N free):
 /// `slowfast`: `slow` `[B,3,8,224,224]`, `fast` `[B,3,64,224,224]` -> `slow` `[B,8,2048]`, `fast` `[B,64,256]`;
-/// `vggish`: `patches` `[N,1,96,64]` -> `embedding` `[N,128]`;
+/// `vggish`: `patches` `[N,1,96,64]` and, for a network that takes it and may do without, `chroma` `[N,12]` -> `embedding`
+/// `[N,128]`;
 /// `spleeter`: `magnitude` `[B,2,512,1024]` -> one tensor per stem under the stem's name;
 /// `mrcmv`: `slow`, `fast`, `vggish_voice`, `vggish_bgm` `[B,72,128]` -> `query_embedding`, `bgm_embedding` `[B,512]`;
 /// `cmmr`: `slow`, `fast`, `vggish_bgm` -> `query_embedding`, `bgm_embedding`, `query_tags`, `bgm_tags`;
@@ -83,9 +84,10 @@ pub fn run_network(request: &RunRequest<'_>, monitor: &Monitor) -> Result<RunRep
         Network::Vggish => {
             let network = weights.build(device, Vggish::new)?;
             Box::new(move |input| {
+                let chroma = input.has("chroma").then(|| input.get("chroma")).transpose()?;
                 Ok(Tensors::from([(
                     "embedding".to_owned(),
-                    network.forward(&input.get("patches")?)?,
+                    network.rows(&input.get("patches")?, chroma.as_ref())?,
                 )]))
             })
         }
@@ -164,6 +166,10 @@ struct Input<'a> {
 }
 
 impl Input<'_> {
+    fn has(&self, name: &str) -> bool {
+        self.tensors.contains_key(name)
+    }
+
     fn get(&self, name: &str) -> Result<Tensor> {
         let tensor = self.tensors.get(name).ok_or_else(|| {
             let mut names: Vec<&str> = self.tensors.keys().map(String::as_str).collect();

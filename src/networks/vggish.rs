@@ -3,12 +3,15 @@
 //! Paper: Hershey et al., *CNN Architectures for Large-Scale Audio Classification*, ICASSP 2017. Reference:
 //! torchvggish 0.2, whose parameter names are `features.{0,3,6,8,11,13}` and `embeddings.{0,2,4}`. The features are
 //! flattened height, width, channel, as TensorFlow's original does. No PCA and no quantisation.
+//!
+//! Ours is one layer that the original has not and that a config has to ask for: `chroma` [128, 12] adds to each row what
+//! it makes of the degrees of the scale that sound in the patch, since 64 mel bands cannot tell major from minor.
 
 use candle_core::{Device, Tensor};
 use candle_nn::{Init, VarBuilder};
 use serde::{Deserialize, Serialize};
 
-use super::layers::{Activation, Conv, Geometry, max_pool};
+use super::layers::{Activation, Conv, Geometry, Linear, max_pool};
 use super::weights::parameter;
 use crate::error::{Error, Result};
 
@@ -31,6 +34,9 @@ const HIDDEN: usize = 4096;
 /// Width of the embedding, whatever the network's.
 const EMBEDDING: usize = 128;
 
+/// Degrees of the scale.
+const DEGREES: usize = 12;
+
 /// Patches that go through the convolutions at once on the CPU: what they leave behind stays in its cache.
 const PATCHES_AT_ONCE: usize = 8;
 
@@ -42,6 +48,8 @@ pub struct Config {
     pub width: f64,
     /// ReLU after the last layer, as the torchvggish family has and the original has not.
     pub relu_last: bool,
+    /// Whether rows take the degrees of the scale in as well.
+    pub chroma: bool,
 }
 
 impl Default for Config {
@@ -49,6 +57,7 @@ impl Default for Config {
         Self {
             width: 1.0,
             relu_last: false,
+            chroma: false,
         }
     }
 }
@@ -60,6 +69,7 @@ pub struct Vggish {
     features: Vec<(Conv, bool)>,
     /// The fully connected layers, as convolutions of one sample over patches.
     embeddings: [Conv; 3],
+    chroma: Option<Linear>,
 }
 
 impl Vggish {
@@ -99,6 +109,10 @@ impl Vggish {
             features.push((conv, pooled));
             inputs = outputs;
         }
+        let chroma = config
+            .chroma
+            .then(|| Linear::without_bias(DEGREES, EMBEDDING, &vb.pp("chroma")))
+            .transpose()?;
         let vb = vb.pp("embeddings");
         let hidden = scaled(HIDDEN)?;
         let flat = inputs * (PATCH.0 >> 4) * (PATCH.1 >> 4);
@@ -114,9 +128,33 @@ impl Vggish {
                 connected(hidden, hidden, Activation::Relu, &vb.pp(2))?,
                 connected(hidden, EMBEDDING, last, &vb.pp(4))?,
             ],
+            chroma,
         })
     }
 
+    /// Whether its config asks for the degrees of the scale.
+    pub fn takes_chroma(&self) -> bool {
+        self.chroma.is_some()
+    }
+
+    /// The rows of patches whose degrees of the scale are known. A network without that layer passes over them, one with it
+    /// takes none for silence.
+    ///
+    /// # Shapes
+    /// `patches` [N, 1, 96, 64], `chroma` [N, 12] -> [N, 128].
+    ///
+    /// # Errors
+    /// As [`Vggish::forward`].
+    pub fn rows(&self, patches: &Tensor, chroma: Option<&Tensor>) -> Result<Tensor> {
+        let rows = self.forward(patches)?;
+        match self.chroma.as_ref().zip(chroma) {
+            Some((layer, chroma)) => Ok((rows + layer.forward(chroma)?)?),
+            None => Ok(rows),
+        }
+    }
+
+    /// The rows of patches alone.
+    ///
     /// # Shapes
     /// `patches` [N, 1, 96, 64] -> [N, 128].
     ///

@@ -2,6 +2,7 @@
 //! release): 16 kHz mono, 25 ms periodic Hann window, 10 ms hop, 512-point FFT magnitude,
 //! 64 HTK mel bands from 125 to 7500 Hz, log(mel + 0.01).
 
+use std::ops::Range;
 use std::sync::{Arc, LazyLock};
 
 use realfft::{RealFftPlanner, RealToComplex};
@@ -74,16 +75,12 @@ fn mel_bands() -> Vec<Band> {
 /// Log-mel frames of 16 kHz mono `samples`: `frames x 64` values, row by row;
 /// frames = 1 + floor((n - 400) / 160), 3198 for 32 s, and none below 400 samples.
 pub fn log_mel(samples: &[f32]) -> Vec<f32> {
-    if samples.len() < WINDOW_SAMPLES {
-        return Vec::new();
-    }
     let FrontEnd { window, fft, bands } = &*FRONT_END;
-    let frames = 1 + (samples.len() - WINDOW_SAMPLES) / HOP_SAMPLES;
     let mut input = fft.make_input_vec();
     let mut spectrum = fft.make_output_vec();
     let mut scratch = fft.make_scratch_vec();
     let mut magnitude = vec![0.0; spectrum.len()];
-    let mut out = Vec::with_capacity(frames * BANDS);
+    let mut out = Vec::with_capacity(frames_of(samples.len()) * BANDS);
     for frame in samples.windows(WINDOW_SAMPLES).step_by(HOP_SAMPLES) {
         for ((value, &sample), &weight) in input.iter_mut().zip(frame).zip(window) {
             *value = f64::from(sample) * weight;
@@ -112,18 +109,36 @@ pub fn log_mel(samples: &[f32]) -> Vec<f32> {
 /// frame round(i x (frames - 96) / 71). Fewer than 96 frames give nothing: the caller repeats
 /// a short clip first.
 pub fn patches(log_mel: &[f32]) -> Vec<f32> {
-    let frames = log_mel.len() / BANDS;
-    let Some(spare) = frames.checked_sub(PATCH_FRAMES) else {
-        return Vec::new();
-    };
+    patch_starts(log_mel.len() / BANDS)
+        .flat_map(|start| &log_mel[start * BANDS..(start + PATCH_FRAMES) * BANDS])
+        .copied()
+        .collect()
+}
+
+/// The samples that each patch of `samples` samples is made of.
+pub fn patch_spans(samples: usize) -> impl Iterator<Item = Range<usize>> {
+    let length = (PATCH_FRAMES - 1) * HOP_SAMPLES + WINDOW_SAMPLES;
+    patch_starts(frames_of(samples)).map(move |start| {
+        let first = start * HOP_SAMPLES;
+        first..first + length
+    })
+}
+
+/// Frames of `samples` samples.
+fn frames_of(samples: usize) -> usize {
+    samples
+        .checked_sub(WINDOW_SAMPLES)
+        .map_or(0, |spare| 1 + spare / HOP_SAMPLES)
+}
+
+/// The frames that the patches of `frames` frames start at.
+fn patch_starts(frames: usize) -> impl Iterator<Item = usize> {
     let gaps = PATCHES - 1;
-    let mut out = Vec::with_capacity(PATCHES * PATCH_FRAMES * BANDS);
-    for i in 0..PATCHES {
-        // 71 is odd, so the quotient is never halfway and rounding has no ties.
-        let start = (2 * i * spare + gaps) / (2 * gaps);
-        out.extend_from_slice(&log_mel[start * BANDS..(start + PATCH_FRAMES) * BANDS]);
-    }
-    out
+    let spare = frames.checked_sub(PATCH_FRAMES);
+    // 71 is odd, so the quotient is never halfway and rounding has no ties.
+    spare
+        .into_iter()
+        .flat_map(move |spare| (0..PATCHES).map(move |i| (2 * i * spare + gaps) / (2 * gaps)))
 }
 
 #[cfg(test)]

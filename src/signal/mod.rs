@@ -3,11 +3,13 @@
 //! Slices in, vectors out; nothing here sees a path, a device or a network.
 
 mod beats;
+pub mod chroma;
 pub mod features;
 mod key;
 pub mod landmarks;
 pub mod loudness;
 pub mod mel;
+mod pitch_classes;
 pub mod resample;
 pub mod statistics;
 pub mod stft;

@@ -40,10 +40,21 @@ impl Stored {
     /// # Errors
     /// When the file is gone or damaged.
     pub fn load(&self, device: &Device) -> Result<Tensor> {
+        self.load_with_chroma(device).map(|(tensor, _)| tensor)
+    }
+
+    /// Reads it and, where the file has a tensor called "NAME chroma", the chroma of these patches.
+    ///
+    /// # Errors
+    /// As [`Stored::load`].
+    pub fn load_with_chroma(&self, device: &Device) -> Result<(Tensor, Option<Tensor>)> {
         let found = candle_core::safetensors::load(&self.file, device);
         found
             .ok()
-            .and_then(|mut tensors| tensors.remove(self.name))
+            .and_then(|mut tensors| {
+                let chroma = tensors.remove(&format!("{} chroma", self.name));
+                Some((tensors.remove(self.name)?, chroma))
+            })
             .ok_or_else(|| {
                 Error::input(
                     &self.file,
@@ -168,10 +179,10 @@ impl EndToEnd {
             .transpose()?;
         let voice = pair
             .voice
-            .map(|patches| self.vggish_voice.forward(&patches.load(device)?))
+            .map(|patches| heard(&self.vggish_voice, patches, device))
             .transpose()?;
         let vggish_bgm = self.vggish_bgm.as_ref().unwrap_or(&self.vggish_voice);
-        let bgm = vggish_bgm.forward(&pair.bgm.load(device)?)?;
+        let bgm = heard(vggish_bgm, pair.bgm, device)?;
         Ok(Rows { picture, voice, bgm })
     }
 
@@ -194,6 +205,12 @@ impl EndToEnd {
         let music = stack_music(rows.iter().map(|rows| Some(&rows.bgm)))?;
         Ok((embed_queries(&self.heads, &queries)?, self.heads.bgm(&music)?))
     }
+}
+
+/// The rows that `vggish` gives of stored patches.
+fn heard(vggish: &Vggish, patches: &Stored, device: &Device) -> Result<Tensor> {
+    let (patches, chroma) = patches.load_with_chroma(device)?;
+    vggish.rows(&patches, chroma.as_ref())
 }
 
 impl Rows {

@@ -67,12 +67,26 @@ fn feature_networks_give_the_references_numbers() -> Result<()> {
 
     let config = vggish::Config {
         width: 0.125,
-        relu_last: false,
+        ..vggish::Config::default()
     };
     write_weights(&weights("vggish"), |vb| Vggish::new(&config, vb).map(drop));
     let patches = (noise("patches", (3, 1, 96, 64)) * 4.0)?;
-    let given = outputs(home, "vggish", &Tensors::from([("patches", patches)]));
+    let given = outputs(home, "vggish", &Tensors::from([("patches", patches.clone())]));
     check("vggish", &given["embedding"], &reference("vggish")["original"]);
+
+    // The layer for chroma is found in the weights, and does without its input.
+    let config = vggish::Config {
+        chroma: true,
+        ..config
+    };
+    write_weights(&weights("vggish"), |vb| Vggish::new(&config, vb).map(drop));
+    let without = outputs(home, "vggish", &Tensors::from([("patches", patches.clone())]));
+    check("without chroma", &without["embedding"], &given["embedding"]);
+    let chroma = noise("degrees", (3, 12));
+    let with = Tensors::from([("patches", patches), ("chroma", chroma.clone())]);
+    let with = outputs(home, "vggish", &with);
+    let added = chroma.matmul(&weight("chroma.weight", &(128, 12).into()).t()?)?;
+    check("with chroma", &with["embedding"], &(&given["embedding"] + added)?);
 
     let config = slowfast::Config {
         width: 0.125,

@@ -26,7 +26,7 @@ const ALL_TOLERANCE: f32 = 2e-2;
 fn configs() -> Together {
     let vggish = vggish::Config {
         width: 1.0 / 16.0,
-        relu_last: false,
+        ..vggish::Config::default()
     };
     Together {
         mrcmv: mrcmv::Config {
@@ -61,7 +61,9 @@ fn parameters(configs: &Together) -> Result<HashMap<String, Tensor>> {
 
 fn store(folder: &Path, file: &str, tensor: Tensor) -> Result<Stored> {
     let path = folder.join(file);
-    candle_core::safetensors::save(&HashMap::from([("clip", tensor)]), &path)?;
+    // Only a network with a layer for it looks at the chroma.
+    let chroma = noise(&format!("chroma {file}"), (8, 12));
+    candle_core::safetensors::save(&HashMap::from([("clip", tensor), ("clip chroma", chroma)]), &path)?;
     Ok(Stored {
         file: path,
         name: "clip",
@@ -171,10 +173,11 @@ fn the_last_stages_learn_alone() -> Result<()> {
     })
 }
 
-/// Clip by clip or all at once: the same gradients.
+/// Clip by clip or all at once: the same gradients, of the layer for chroma too.
 #[test]
 fn the_passes_add_up_to_one_through_everything() -> Result<()> {
-    let configs = configs();
+    let mut configs = configs();
+    configs.vggish_bgm.chroma = true;
     let folder = tempfile::tempdir().expect("temporary folder");
     let mut variables = Variables::drawn(&Device::Cpu, 0, |_| Ok(()))?;
     for (name, tensor) in parameters(&configs)? {
@@ -190,8 +193,8 @@ fn the_passes_add_up_to_one_through_everything() -> Result<()> {
 
     let vb = variables.builder();
     let slowfast = SlowFast::new(&configs.slowfast, vb.pp(Together::SLOWFAST))?;
-    let vggish = |name: &str| Vggish::new(&configs.vggish_voice, vb.pp(name));
-    let (voice, bgm) = (vggish(Together::VGGISH_VOICE)?, vggish(Together::VGGISH_BGM)?);
+    let voice = Vggish::new(&configs.vggish_voice, vb.pp(Together::VGGISH_VOICE))?;
+    let bgm = Vggish::new(&configs.vggish_bgm, vb.pp(Together::VGGISH_BGM))?;
     let heads = Mrcmv::new(&configs.mrcmv, vb.clone())?;
     let load = |stored: &Stored| stored.load(&Device::Cpu);
     let (mut slow, mut fast, mut voices, mut music) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
@@ -202,7 +205,8 @@ fn the_passes_add_up_to_one_through_everything() -> Result<()> {
         slow.push(rows.0);
         fast.push(rows.1);
         voices.push(voice.forward(&load(&cut.voices[0])?)?);
-        music.push(bgm.forward(&load(&cut.bgms[0])?)?);
+        let (patches, chroma) = cut.bgms[0].load_with_chroma(&Device::Cpu)?;
+        music.push(bgm.rows(&patches, chroma.as_ref())?);
     }
     let input = QueryInput {
         picture: Some((Tensor::cat(&slow, 0)?, Tensor::cat(&fast, 0)?)),
@@ -219,14 +223,15 @@ fn the_passes_add_up_to_one_through_everything() -> Result<()> {
     let learner = EndToEnd::new(&configs, &variables, HashMap::new(), examples, Vec::new())?;
     let (_, in_passes) = learner.gradients(&batch(), &objective)?;
     let size = |tensor: &Tensor| -> Result<f32> { Ok(tensor.sqr()?.sum_all()?.sqrt()?.to_scalar()?) };
-    let mut compared = 0;
+    let (mut compared, mut heard_a_key) = (0, false);
     for (name, variable) in variables.iter() {
         if let (Some(whole), Some(parts)) = (at_once.get(variable), in_passes.get(variable)) {
             let error = size(&(whole - parts)?)? / size(whole)?.max(1e-3);
             assert!(error < 1e-4, "{name}: {error:.1e}");
+            heard_a_key |= name == "vggish_bgm.chroma.weight" && size(whole)? > 0.0;
             compared += 1;
         }
     }
-    assert!(compared > 390, "{compared}");
+    assert!(compared > 390 && heard_a_key, "{compared}");
     Ok(())
 }

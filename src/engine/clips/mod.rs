@@ -15,17 +15,17 @@ use serde::Serialize;
 
 use super::Engine;
 use super::corpus::{MediaFile, Usable};
-use super::embed::{CLIP_S, clip_patches, is_silent, picture_bytes, picture_rows, repeat_to_clip};
+use super::embed::{Audible, CLIP_S, is_silent, picture_bytes, picture_rows, repeat_to_clip};
 use super::separate::{SeparateOptions, separate_samples};
 use crate::error::{Error, Result};
-use crate::jobs::Monitor;
+use crate::jobs::{self, Monitor};
 use crate::media::{self, AudioFormat};
 use crate::networks::slowfast;
-use crate::networks::vggish::Vggish;
+use crate::networks::vggish::{self, Vggish};
 use crate::networks::weights::Pack;
 use crate::signal::landmarks::Landmarks;
-use crate::signal::{mel, resample, statistics};
-use crate::training::Stored;
+use crate::signal::{resample, statistics};
+use crate::training::{Stored, Together};
 use cache::Cache;
 pub(super) use cache::Keep;
 pub(super) use sound::Mix;
@@ -78,8 +78,9 @@ pub(super) struct Ear<'a> {
 enum Hears<'a> {
     /// VGGish's rows [72, 128].
     Rows(&'a Vggish),
-    /// The log-mel patches [72, 1, 96, 64] that VGGish is given while it is trained.
-    Patches,
+    /// The log-mel patches [72, 1, 96, 64] that VGGish is given while it is trained, and beside them its chroma [72, 12]
+    /// where it takes that.
+    Patches { chroma: bool },
     /// The music statistics of CBVMR [1140].
     Statistics,
 }
@@ -93,10 +94,15 @@ impl<'a> Ear<'a> {
         }
     }
 
-    fn patches() -> Self {
+    fn patches(chroma: bool) -> Self {
+        let id = if chroma {
+            "log-mel patches and chroma"
+        } else {
+            "log-mel patches"
+        };
         Self {
-            hears: Hears::Patches,
-            id: "log-mel patches".to_owned(),
+            hears: Hears::Patches { chroma },
+            id: id.to_owned(),
         }
     }
 
@@ -139,8 +145,23 @@ pub(super) struct StemFeatures<S> {
 }
 
 /// What is taken of a picture: SlowFast's rows, or the frames themselves.
-pub(super) trait Picture: Sized {
+pub(super) trait Picture: Send + Sized {
     fn of(clips: &Clips<'_>, window: Window<'_>, monitor: &Monitor) -> Result<Self>;
+}
+
+/// The picture of `window`, taken on a thread of its own while `sounds` are heard on this one: each waits for a decoder most
+/// of its time.
+pub(super) fn seen_beside<P: Picture, T>(
+    clips: &Clips<'_>,
+    window: Option<Window<'_>>,
+    monitor: &Monitor,
+    sounds: impl FnOnce() -> Result<T>,
+) -> Result<(Option<P>, T)> {
+    let Some(window) = window else {
+        return Ok((None, sounds()?));
+    };
+    let (picture, sounds) = jobs::join("picture", || P::of(clips, window, monitor), sounds)?;
+    Ok((Some(picture?), sounds?))
 }
 
 /// SlowFast rows, slow [8, slow_dim] and fast [64, fast_dim].
@@ -187,18 +208,27 @@ impl Picture for Stored {
 }
 
 const CLIP_ROWS: &str = "rows";
+/// The rows of a clip, and beside patches their chroma, as [`Stored`] finds it.
+const CLIP_NAMES: [&str; 2] = [CLIP_ROWS, "rows chroma"];
 
 impl<'a> Clips<'a> {
     /// # Errors
     /// When the pack lacks a network or the cache folder cannot be made.
     pub(super) fn new(engine: &'a Engine, listening: Listening) -> Result<Self> {
         let ear = |vggish, network| Ear::new(vggish, engine.pack(), network);
+        let takes_chroma = |network| {
+            let config = engine.pack().config::<vggish::Config>(network);
+            config.is_ok_and(|config| config.chroma)
+        };
         let (voice, bgm) = match listening {
             Listening::Rows => (
                 ear(engine.vggish_voice()?, "vggish_voice"),
                 ear(engine.vggish_bgm()?, "vggish_bgm"),
             ),
-            Listening::Patches => (Ear::patches(), Ear::patches()),
+            Listening::Patches => (
+                Ear::patches(takes_chroma(Together::VGGISH_VOICE)),
+                Ear::patches(takes_chroma(Together::VGGISH_BGM)),
+            ),
             Listening::Statistics => (Ear::statistics(), Ear::statistics()),
         };
         Ok(Self {
@@ -237,14 +267,16 @@ impl<'a> Clips<'a> {
     ) -> Result<StemFeatures<S>> {
         let networks = [&self.separator, &self.voice.id, &self.bgm.id];
         let key = key("separated", window, &networks.map(String::as_str), envelope);
-        let [voice, bgm] = self.place().tensors(&key, ["voice", "bgm"], self.device(), || {
+        let names = ["voice", "bgm", "voice chroma", "bgm chroma"];
+        let [voice, bgm, ..] = self.place().tensors(&key, names, self.device(), || {
             let mix = decode(window, AudioFormat::MIX, monitor)?;
             let (mut voice, mut bgm) = self.stems(&mix, monitor)?;
             if let Some(seed) = envelope {
                 sound::fade_randomly(&mut voice, seed);
                 sound::fade_randomly(&mut bgm, seed.wrapping_add(1));
             }
-            Ok([self.heard(&voice, &self.voice)?, self.heard(&bgm, &self.bgm)?])
+            let (voice, bgm) = (self.heard(&voice, &self.voice)?, self.heard(&bgm, &self.bgm)?);
+            Ok([voice.rows, bgm.rows, voice.chroma, bgm.chroma])
         })?;
         Ok(StemFeatures { voice, bgm })
     }
@@ -261,10 +293,10 @@ impl<'a> Clips<'a> {
         let edited = matches!(bed, Bed::Stem(_));
         let about = (&music.file.sha256, music.start_s, edited, mix);
         let key = key("remixed", voice, &[&self.separator, &self.voice.id], about);
-        let [rows] = self.place().tensors(&key, [CLIP_ROWS], self.device(), || {
+        let [rows, _] = self.place().tensors(&key, CLIP_NAMES, self.device(), || {
             let spoken = decode(voice, AudioFormat::MIX, monitor)?;
             if is_silent(&spoken) {
-                return Ok([None]);
+                return Ok([None, None]);
             }
             let mut music = decode(music, AudioFormat::MIX, monitor)?;
             if edited && !is_silent(&music) {
@@ -272,7 +304,8 @@ impl<'a> Clips<'a> {
             }
             let mixed = mix.coded(sound::mixed(&spoken, &music, mix), monitor)?;
             let (heard, _) = self.stems(&mixed, monitor)?;
-            Ok([self.heard(&heard, &self.voice)?])
+            let heard = self.heard(&heard, &self.voice)?;
+            Ok([heard.rows, heard.chroma])
         })?;
         Ok(rows)
     }
@@ -286,10 +319,11 @@ impl<'a> Clips<'a> {
         monitor: &Monitor,
     ) -> Result<Option<S>> {
         let key = key("plain", window, &[&ear.id], gain_db);
-        let [rows] = self.place().tensors(&key, [CLIP_ROWS], self.device(), || {
+        let [rows, _] = self.place().tensors(&key, CLIP_NAMES, self.device(), || {
             let mut samples = decode(window, AudioFormat::VGGISH, monitor)?;
             sound::amplify(&mut samples, gain_db);
-            Ok([self.heard(&samples, ear)?])
+            let heard = self.heard(&samples, ear)?;
+            Ok([heard.rows, heard.chroma])
         })?;
         Ok(rows)
     }
@@ -304,7 +338,7 @@ impl<'a> Clips<'a> {
         let key = key("separated-bgm", window, &[&self.separator, &ear.id], ());
         let [rows] = self.cache.tensors(&key, [CLIP_ROWS], self.device(), || {
             let (_, bgm) = self.stems(&decode(window, AudioFormat::MIX, monitor)?, monitor)?;
-            Ok([self.heard(&bgm, ear)?])
+            Ok([self.heard(&bgm, ear)?.rows])
         })?;
         Ok(rows)
     }
@@ -318,7 +352,7 @@ impl<'a> Clips<'a> {
             .place()
             .tensors(&key, ["landmarks", CLIP_ROWS], &Device::Cpu, || {
                 let (_, bgm) = self.stems(&decode(window, AudioFormat::MIX, monitor)?, monitor)?;
-                Ok([kept(&Landmarks::of(&bgm))?, self.heard(&bgm, &ear)?])
+                Ok([kept(&Landmarks::of(&bgm))?, self.heard(&bgm, &ear)?.rows])
             })?;
         let Some((pairs, rows)): Option<(Tensor, Tensor)> = pairs.zip(rows) else {
             return Ok(None);
@@ -378,27 +412,46 @@ impl<'a> Clips<'a> {
         Ok((heard(&stems.voice), heard(&stems.bgm)))
     }
 
-    /// What `ear` makes of 16 kHz mono sound; `None` for silence.
-    fn heard(&self, samples: &[f32], ear: &Ear<'_>) -> Result<Option<Tensor>> {
+    /// What `ear` makes of 16 kHz mono sound; nothing of silence.
+    fn heard(&self, samples: &[f32], ear: &Ear<'_>) -> Result<Heard> {
         if is_silent(samples) {
-            return Ok(None);
+            return Ok(Heard::default());
         }
-        let patches = || {
-            Tensor::from_vec(
-                clip_patches(samples),
-                (mel::PATCHES, 1, mel::PATCH_FRAMES, mel::BANDS),
-                self.device(),
-            )
-        };
-        Ok(Some(match ear.hears {
-            Hears::Rows(vggish) => vggish.forward(&patches()?)?,
-            Hears::Patches => patches()?,
+        let device = self.device();
+        Ok(match ear.hears {
+            Hears::Rows(vggish) => Audible::of(samples, vggish.takes_chroma())
+                .rows(vggish, device)?
+                .into(),
+            Hears::Patches { chroma } => {
+                let audible = Audible::of(samples, chroma);
+                Heard {
+                    rows: Some(audible.patches(device)?),
+                    chroma: audible.chroma(device)?,
+                }
+            }
             Hears::Statistics => {
                 let clip = repeat_to_clip(samples);
                 let found = statistics::statistics(&clip, AudioFormat::VGGISH.sample_rate);
-                Tensor::from_vec(found, statistics::COUNT, self.device())?
+                Tensor::from_vec(found, statistics::COUNT, device)?.into()
             }
-        }))
+        })
+    }
+}
+
+/// What an ear makes of a sound.
+#[derive(Default)]
+struct Heard {
+    rows: Option<Tensor>,
+    /// Beside the patches of a network that is trained on them.
+    chroma: Option<Tensor>,
+}
+
+impl From<Tensor> for Heard {
+    fn from(rows: Tensor) -> Self {
+        Self {
+            rows: Some(rows),
+            chroma: None,
+        }
     }
 }
 

@@ -1,12 +1,9 @@
 //! The BGM branch: windows of a track, their features and embeddings (3.2; reading, point 11).
 
-use candle_core::Tensor;
-
-use super::clip::{CLIP_S, CLIP_SAMPLES, clip_patches};
+use super::clip::{Audible, CLIP_S, CLIP_SAMPLES};
 use crate::engine::Engine;
 use crate::error::Result;
 use crate::jobs::Monitor;
-use crate::signal::mel;
 
 /// Seconds from one window of a track to the next.
 pub const WINDOW_HOP_S: f64 = 8.0;
@@ -14,12 +11,12 @@ pub const WINDOW_HOP_S: f64 = 8.0;
 const HOP_SAMPLES: usize = 128_000;
 
 /// One window of a track.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug)]
 pub struct BgmWindow {
     /// Start in the track, seconds.
     pub start_s: f64,
-    /// [72, 96, 64]; empty unless asked for.
-    pub log_mel: Vec<f32>,
+    /// What the network was given, where that is asked for.
+    pub(in crate::engine) given: Option<Audible>,
     /// [72, 128].
     pub vggish: Vec<f32>,
     /// `[d_E]`.
@@ -33,7 +30,7 @@ pub struct BgmWindow {
 pub fn embed_bgm(
     engine: &Engine,
     samples: &[f32],
-    keep_log_mel: bool,
+    keep_given: bool,
     monitor: &Monitor,
 ) -> Result<Vec<BgmWindow>> {
     if samples.is_empty() {
@@ -49,14 +46,12 @@ pub fn embed_bgm(
             monitor.progress("Listening to the music", Some(window as f32 / count as f32));
             let start = window * HOP_SAMPLES;
             let end = samples.len().min(start + CLIP_SAMPLES);
-            let log_mel = clip_patches(&samples[start..end]);
-            let patches =
-                Tensor::from_slice(&log_mel, (mel::PATCHES, 1, mel::PATCH_FRAMES, mel::BANDS), device)?;
-            let rows = vggish.forward(&patches)?;
+            let audible = Audible::of(&samples[start..end], vggish.takes_chroma());
+            let rows = audible.rows(vggish, device)?;
             let embedding = mrcmv.bgm(&rows.unsqueeze(0)?)?;
             Ok(BgmWindow {
                 start_s: window as f64 * WINDOW_HOP_S,
-                log_mel: if keep_log_mel { log_mel } else { Vec::new() },
+                given: keep_given.then_some(audible),
                 vggish: rows.flatten_all()?.to_vec1()?,
                 embedding: embedding.flatten_all()?.to_vec1()?,
             })

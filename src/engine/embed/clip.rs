@@ -1,6 +1,11 @@
 //! The 32 s clip that the networks see, and how shorter media fill it (reading, point 1).
 
+use candle_core::{Device, Tensor};
+
+use crate::error::Result;
 use crate::networks::slowfast::fast_times_s;
+use crate::networks::vggish::Vggish;
+use crate::signal::chroma::{DEGREES, chroma};
 use crate::signal::mel;
 
 /// Length of a clip in seconds.
@@ -14,9 +19,42 @@ pub(in crate::engine) fn repeat_to_clip(samples: &[f32]) -> Vec<f32> {
     samples.iter().copied().cycle().take(CLIP_SAMPLES).collect()
 }
 
-/// The log-mel patches [72, 96, 64] of at most a clip of 16 kHz mono sound.
-pub(in crate::engine) fn clip_patches(samples: &[f32]) -> Vec<f32> {
-    mel::patches(&mel::log_mel(&repeat_to_clip(samples)))
+/// What a VGGish is given of at most a clip of 16 kHz mono sound.
+#[derive(Debug)]
+pub(in crate::engine) struct Audible {
+    /// [72, 96, 64].
+    pub(in crate::engine) log_mel: Vec<f32>,
+    /// [72, 12]; empty where nobody takes it.
+    pub(in crate::engine) chroma: Vec<f32>,
+}
+
+impl Audible {
+    pub(in crate::engine) fn of(samples: &[f32], with_chroma: bool) -> Self {
+        let clip = repeat_to_clip(samples);
+        Self {
+            log_mel: mel::patches(&mel::log_mel(&clip)),
+            chroma: if with_chroma { chroma(&clip) } else { Vec::new() },
+        }
+    }
+
+    /// [72, 1, 96, 64].
+    pub(in crate::engine) fn patches(&self, device: &Device) -> Result<Tensor> {
+        let shape = (mel::PATCHES, 1, mel::PATCH_FRAMES, mel::BANDS);
+        Ok(Tensor::from_slice(&self.log_mel, shape, device)?)
+    }
+
+    /// [72, 12].
+    pub(in crate::engine) fn chroma(&self, device: &Device) -> Result<Option<Tensor>> {
+        let shape = (mel::PATCHES, DEGREES);
+        Ok((!self.chroma.is_empty())
+            .then(|| Tensor::from_slice(&self.chroma, shape, device))
+            .transpose()?)
+    }
+
+    /// The rows [72, 128] that `vggish` gives of it.
+    pub(in crate::engine) fn rows(&self, vggish: &Vggish, device: &Device) -> Result<Tensor> {
+        vggish.rows(&self.patches(device)?, self.chroma(device)?.as_ref())
+    }
 }
 
 /// When to take the 64 fast frames from a media whose clip covers `start_s..start_s + length_s`: the distinct times,

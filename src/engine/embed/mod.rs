@@ -8,7 +8,7 @@ mod stages;
 
 pub use bgm::{BgmWindow, WINDOW_HOP_S, embed_bgm};
 pub use clip::CLIP_S;
-pub(super) use clip::{clip_patches, repeat_to_clip};
+pub(super) use clip::{Audible, repeat_to_clip};
 pub(super) use kept::{KeptRows, Question};
 pub(super) use query::join;
 pub use query::{QueryFeatures, QueryTimings, VoiceSource, embed_query};

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use candle_core::{Device, Tensor, WithDType};
 
-use super::clip::{CLIP_S, clip_patches, frame_times};
+use super::clip::{Audible, CLIP_S, frame_times};
 use super::query::VoiceSource;
 use crate::engine::Engine;
 use crate::engine::separate::{SeparateOptions, separate_samples};
@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::jobs::Monitor;
 use crate::media::{self, AudioFormat, Frame, FrameFit, MediaInfo};
 use crate::networks::slowfast::{self, PIXEL_MEAN, PIXEL_STD, slow_frames};
-use crate::signal::{mel, resample};
+use crate::signal::resample;
 
 /// A sound whose RMS lies below this (-60 dBFS) holds no voice; the query is then answered by the picture alone.
 const SILENCE_RMS: f32 = 1e-3;
@@ -241,12 +241,11 @@ pub(super) fn listen(
     }
     monitor.check()?;
     let began = Instant::now();
-    let log_mel = clip_patches(&samples);
-    let device = &engine.device().device;
-    let patches = Tensor::from_slice(&log_mel, (mel::PATCHES, 1, mel::PATCH_FRAMES, mel::BANDS), device)?;
-    let rows = engine.vggish_voice()?.forward(&patches)?.unsqueeze(0)?;
+    let vggish = engine.vggish_voice()?;
+    let audible = Audible::of(&samples, vggish.takes_chroma());
+    let rows = audible.rows(vggish, &engine.device().device)?.unsqueeze(0)?;
     Ok(Some(Heard {
-        log_mel,
+        log_mel: audible.log_mel,
         rows,
         decoding,
         separating,

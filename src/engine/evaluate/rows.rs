@@ -4,7 +4,7 @@ use candle_core::Tensor;
 
 use super::request::{Ask, EvaluateRow, Floor, Protocol};
 use crate::engine::Engine;
-use crate::engine::clips::{Clips, Ear, Picture, StemFeatures, Window};
+use crate::engine::clips::{Clips, Ear, StemFeatures, Window, seen_beside};
 use crate::engine::corpus::Usable;
 use crate::engine::matcher::Matcher;
 use crate::error::{Error, ErrorKind, Result};
@@ -102,17 +102,20 @@ pub(super) fn pack_row(
     Ok((row, rejected))
 }
 
-/// Embeds the first clip of an item.
-fn pair(
+/// What a pair sounds like: the rows of its voice and its music, and those of the music through the ruler.
+type Sounds = (Option<Tensor>, Option<Tensor>, Option<Option<Tensor>>);
+
+/// Listens to the first clip of an item.
+fn sounds(
     matcher: &Matcher<'_>,
     clips: &Clips<'_>,
     ruler: Option<&Ruler>,
     item: &Usable,
-    (protocol, ask): (Protocol, Ask),
+    protocol: Protocol,
     monitor: &Monitor,
-) -> Result<Pair> {
+) -> Result<Sounds> {
     let at_start = |file| Window { file, start_s: 0.0 };
-    let (voice, bgm, measured) = match protocol {
+    Ok(match protocol {
         Protocol::Separated => {
             let stems: StemFeatures<Tensor> = clips.separated(at_start(&item.video), None, monitor)?;
             let measured = ruler
@@ -140,7 +143,24 @@ fn pair(
                 measured,
             )
         }
-    };
+    })
+}
+
+/// Embeds the first clip of an item.
+fn pair(
+    matcher: &Matcher<'_>,
+    clips: &Clips<'_>,
+    ruler: Option<&Ruler>,
+    item: &Usable,
+    (protocol, ask): (Protocol, Ask),
+    monitor: &Monitor,
+) -> Result<Pair> {
+    let at_start = |file| Window { file, start_s: 0.0 };
+    let seen = (item.picture && ask != Ask::Voice).then(|| at_start(&item.video));
+    let (picture, (voice, bgm, measured)) = seen_beside(clips, seen, monitor, || {
+        sounds(matcher, clips, ruler, item, protocol, monitor)
+    })?;
+    let picture: Option<(Tensor, Tensor)> = picture;
     let bgm = bgm.ok_or_else(|| {
         Error::input(
             &item.video.path,
@@ -148,9 +168,6 @@ fn pair(
         )
     })?;
     let voice = voice.filter(|_| ask != Ask::Picture);
-    let picture = (item.picture && ask != Ask::Voice)
-        .then(|| <(Tensor, Tensor)>::of(clips, at_start(&item.video), monitor))
-        .transpose()?;
     if picture.is_none() && !matcher.hears_voice() {
         return Err(Error::input(
             &item.video.path,

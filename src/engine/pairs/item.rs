@@ -7,7 +7,7 @@ use rand_chacha::ChaCha8Rng;
 use sha2::{Digest, Sha256};
 
 use super::{Pairing, Source, Understood, understood};
-use crate::engine::clips::{Bed, Clips, Keep, Mix, Picture, Window};
+use crate::engine::clips::{Bed, Clips, Keep, Mix, Picture, Window, seen_beside};
 use crate::engine::corpus::{Inspected, MediaFile, Usable};
 use crate::engine::recognise::Recogniser;
 use crate::error::{Error, Result};
@@ -199,9 +199,32 @@ impl<'a> Maker<'a> {
             file: &item.video,
             start_s,
         };
+        let seen = item.picture.then_some(window);
+        let (picture, (way, track)) = seen_beside(self.clips, seen, monitor, || {
+            self.hear(&mut cut, item, levels, rng, monitor)
+        })?;
+        cut.picture = picture;
+        let asks = cut.picture.is_some() || !cut.voices.is_empty();
+        Ok((asks && !cut.bgms.is_empty()).then_some(OneCut { cut, way, track }))
+    }
+
+    /// Adds the sounds of a cut; how they were made, and the sha256 of the library's track that was recognised.
+    fn hear<P: Picture, S: Keep>(
+        &self,
+        cut: &mut Cut<P, S>,
+        item: &Usable,
+        levels: Levels,
+        rng: &mut ChaCha8Rng,
+        monitor: &Monitor,
+    ) -> Result<(Way, Option<String>)> {
+        let start_s = cut.start_s;
+        let window = Window {
+            file: &item.video,
+            start_s,
+        };
         let (mut way, mut track) = (self.way(), None);
         if way == Way::Paper {
-            self.separate(&mut cut, &item.video, monitor)?;
+            self.separate(cut, &item.video, monitor)?;
         } else {
             let partners = self.partners(item);
             let recognised = match (&item.bgm, &self.recogniser) {
@@ -218,17 +241,10 @@ impl<'a> Maker<'a> {
                 way = Way::Masked;
             }
             let clean = Clean { voice, bgm };
-            self.swap(&mut cut, &item.video, clean, (&partners, levels), rng, monitor)?;
+            self.swap(cut, &item.video, clean, (&partners, levels), rng, monitor)?;
             track = recognised.map(|found| found.file.sha256.clone());
         }
-        if cut.bgms.is_empty() {
-            return Ok(None);
-        }
-        if item.picture {
-            cut.picture = Some(P::of(self.clips, window, monitor)?);
-        }
-        let asks = cut.picture.is_some() || !cut.voices.is_empty();
-        Ok(asks.then_some(OneCut { cut, way, track }))
+        Ok((way, track))
     }
 
     /// The first 32 s of an item that is held out, both stems from its mix.
@@ -244,14 +260,14 @@ impl<'a> Maker<'a> {
             voices: Vec::new(),
             bgms: Vec::new(),
         };
-        self.separate(&mut cut, &item.video, monitor)?;
-        if item.picture {
-            let window = Window {
-                file: &item.video,
-                start_s: 0.0,
-            };
-            cut.picture = Some(P::of(self.clips, window, monitor)?);
-        }
+        let seen = item.picture.then_some(Window {
+            file: &item.video,
+            start_s: 0.0,
+        });
+        let (picture, ()) = seen_beside(self.clips, seen, monitor, || {
+            self.separate(&mut cut, &item.video, monitor)
+        })?;
+        cut.picture = picture;
         if cut.bgms.is_empty() || (cut.voices.is_empty() && cut.picture.is_none()) {
             return Err(nothing_left(item));
         }

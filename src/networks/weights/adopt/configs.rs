@@ -35,7 +35,8 @@ pub(super) fn slowfast(named: &Arrays) -> Option<Value> {
 pub(super) fn vggish(named: &Arrays, form: Form) -> Option<Value> {
     let width = dimension(named, "features.0.weight", 0)? as f64 / 64.0;
     // torchvggish and its relatives end in a ReLU, which the original release does not.
-    Some(json!({ "width": width, "relu_last": form == Form::Torch }))
+    let chroma = named.contains_key("chroma.weight");
+    Some(json!({ "width": width, "relu_last": form == Form::Torch, "chroma": chroma }))
 }
 
 /// Stems of the published configurations, in the order of their variables.
