@@ -92,7 +92,7 @@ impl FromStr for Scope {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Start {
-    /// As in the pack in use where it has the same switches; else drawn anew.
+    /// Each module as in the pack in use, where that has it; else drawn anew.
     #[default]
     Pack,
     /// Drawn anew from the seed, so that rows of a table start alike.

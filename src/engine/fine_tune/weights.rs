@@ -14,16 +14,15 @@ use crate::networks::weights::PackWriter;
 use crate::training::{Together, Variables};
 
 impl System<'_> {
-    /// The method's own network: drawn, and where it starts from the pack and the pack has the same network, from there.
+    /// The method's own network: drawn, and where it starts from the pack, each module that the pack has too from there. So
+    /// a row without a module begins as the full model does but for that module.
     pub(super) fn variables(&self) -> Result<Variables> {
         let device = &self.engine.device().device;
         let seed = self.request.seed;
         let (variables, name, same) = match &self.network {
             Network::Mrcmv(config) => {
-                let own: mrcmv::Config = self.engine.pack().config("mrcmv")?;
-                let same = (own.sa, own.cma, own.gate) == (config.sa, config.cma, config.gate);
                 let drawn = Variables::drawn(device, seed, |vb| Mrcmv::new(config, vb).map(drop))?;
-                (drawn, "mrcmv", same)
+                (drawn, "mrcmv", true)
             }
             Network::Cmmr(config) => {
                 let own: Option<cmmr::Config> = self.engine.pack().config("cmmr").ok();
@@ -38,7 +37,7 @@ impl System<'_> {
         };
         if self.request.start == Start::Pack && same {
             let parameters = self.engine.pack().parameters(name)?;
-            for name in parameters.names() {
+            for (name, _) in variables.iter() {
                 if let Some(tensor) = parameters.get(name) {
                     variables.set(name, tensor)?;
                 }
@@ -142,9 +141,9 @@ fn learns(network: &str, name: &str, scope: Scope) -> bool {
     }
     match scope {
         Scope::Heads => false,
-        // res5 of SlowFast, the fully connected layers of VGGish.
+        // res5 of SlowFast, the fully connected layers of VGGish and the one beside them.
         Scope::Last if network == Together::SLOWFAST => name.starts_with("blocks.4."),
-        Scope::Last => name.starts_with("embeddings."),
+        Scope::Last => name.starts_with("embeddings.") || name.starts_with("chroma."),
         Scope::All => true,
     }
 }
@@ -182,5 +181,6 @@ mod tests {
         );
         check("vggish_voice", "features.13.weight", false, true);
         check("vggish_bgm", "embeddings.4.bias", true, true);
+        check("vggish_bgm", "chroma.weight", true, true);
     }
 }
