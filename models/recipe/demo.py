@@ -15,21 +15,21 @@ import tracks
 CLIP_S = 40.0
 NARRATOR = speech.Voice("festival", "cmu_us_slt_arctic_hts", speed=1.02)
 NARRATION = [  # time, text, vocal effort: 0 as the voice speaks by itself, 1 excited
-    (1.2, "Welcome back to the arena, everyone.", 0.2),
-    (4.0, "This is the final round,", 0.3),
-    (5.6, "and the crowd is already on its feet.", 0.6),
-    (8.6, "Here comes our blue knight, sprinting across the stones.", 0.5),
-    (12.9, "She goes in early.", 0.6),
-    (14.4, "Look at that timing!", 1.1),
-    (16.8, "One cut, two cuts,", 0.7),
-    (18.5, "and she slips away from the counter attack.", 0.9),
-    (21.6, "But wait.", -0.1),
-    (22.9, "Something big is waking up under the gate.", -0.3),
-    (26.2, "That is the stone giant,", 0.8),
-    (28.0, "and it hits like a falling tower!", 1.2),
-    (30.6, "She rolls left, charges the last spell,", 0.9),
-    (33.6, "and that is the finish!", 1.4),
-    (36.4, "What a fight. Thanks for watching.", 0.3),
+    (1.2, "Welcome back to the arena, everyone.", 0.5),
+    (4.0, "This is the final round,", 0.6),
+    (5.6, "and the crowd is already on its feet.", 0.9),
+    (8.6, "Here comes our blue knight, sprinting across the stones.", 0.8),
+    (12.9, "She goes in early.", 0.9),
+    (14.4, "Look at that timing!", 1.4),
+    (16.8, "One cut, two cuts,", 1.0),
+    (18.5, "and she slips away from the counter attack.", 1.2),
+    (21.6, "But wait.", 0.2),
+    (22.9, "Something big is waking up under the gate.", 0.0),
+    (26.2, "That is the stone giant,", 1.1),
+    (28.0, "and it hits like a falling tower!", 1.5),
+    (30.6, "She rolls left, charges the last spell,", 1.2),
+    (33.6, "and that is the finish!", 1.7),
+    (36.4, "What a fight. Thanks for watching.", 0.6),
 ]
 
 

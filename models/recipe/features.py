@@ -1,7 +1,7 @@
-"""SlowFast, VGGish and MRCMV at the pack's width: seeded first weights under the names the program reads.
+"""SlowFast, VGGish and MRCMV's attention at the pack's width, under the names the program reads.
 
 SlowFast follows PyTorchVideo 0.1.5's `create_slowfast` (R50, alpha 8, beta 1/8, fusion kernel 5) without its head; VGGish follows
-torchvggish; MRCMV's names are the project's own.
+torchvggish but for the layer for chroma; MRCMV's names are the project's own.
 """
 
 import torch
@@ -11,10 +11,10 @@ from torch.nn import functional
 DEPTHS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}
 SLOWFAST = {"width": 0.25, "depth": 50, "alpha": 8, "beta_inv": 8, "fusion_kernel": 5, "fusion_stride": 8, "crop": 112}
 VGGISH = {"width": 0.25, "relu_last": False}
+# The BGM's takes the degrees of the scale as well.
+VGGISH_OF = {"voice": VGGISH, "bgm": {**VGGISH, "chroma": True}}
 MRCMV = {"slow_dim": 512, "fast_dim": 64, "d": 128, "heads": 8, "steps": 8, "d_e": 512, "sa": True, "cma": True, "gate": True,
          "pool": "before_gate", "norm": "sqrt_dim"}
-# Length of the vector that all first embeddings have in common.
-COMMON = 5.0
 
 
 class Bottleneck(nn.Module):
@@ -119,9 +119,9 @@ class SlowFast(nn.Module):
 
 
 class Vggish(nn.Module):
-    """Log-mel patches [N,1,96,64] to [N,128]; flattened in the order height, width, channel."""
+    """Log-mel patches [N,1,96,64] and, where it takes that, their chroma [N,12] to [N,128]; flattened in the order height, width, channel."""
 
-    def __init__(self, width, relu_last):
+    def __init__(self, width, relu_last, chroma=False):
         super().__init__()
         layers, before = [], 1
         for after in (64, "M", 128, "M", 256, 256, "M", 512, 512, "M"):
@@ -139,9 +139,13 @@ class Vggish(nn.Module):
             if isinstance(layer, (nn.Conv2d, nn.Linear)):
                 nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
                 nn.init.zeros_(layer.bias)
+        self.chroma = nn.Linear(12, 128, bias=False) if chroma else None
+        if chroma:
+            nn.init.zeros_(self.chroma.weight)
 
-    def forward(self, patches):
-        return self.embeddings(self.features(patches).permute(0, 2, 3, 1).flatten(1))
+    def forward(self, patches, chroma=None):
+        rows = self.embeddings(self.features(patches).permute(0, 2, 3, 1).flatten(1))
+        return rows if chroma is None else rows + self.chroma(chroma)
 
 
 class Attention(nn.Module):
@@ -157,36 +161,3 @@ class Attention(nn.Module):
         attended = functional.scaled_dot_product_attention(by_head(self.wq(i1)), by_head(self.wk(i2)), by_head(self.wv(i2)))
         return self.wo(attended.transpose(1, 2).flatten(2))
 
-
-def mrcmv_parameters(seed, told, eye=None, ears=None):
-    """MRCMV's first weights: they compare what ears and eye tell, which are the first `told` values of a row.
-
-    Both embedding layers turn these values of all steps alike into the embedding and add one and the same vector, so that the angle between
-    two embeddings goes by the distance of what is told and not by its direction alone; what else the rows hold counts nothing yet. `ears` are
-    the self-attentions as they were taught with the ears, by side; every other attention starts shut and the gate open. `eye` are the first rows of `video_fc` and their biases, as the eye was taught them.
-    """
-    generator = torch.Generator().manual_seed(seed)
-    width, steps, wide = MRCMV["d"], MRCMV["steps"], MRCMV["d_e"]
-
-    def xavier(rows, columns):
-        return (torch.rand(rows, columns, generator=generator) * 2 - 1) * (6.0 / (rows + columns)) ** 0.5
-
-    out = {"video_fc.weight": 0.1 * xavier(width, MRCMV["slow_dim"] + MRCMV["fast_dim"]), "video_fc.bias": torch.zeros(width)}
-    for module in ("sa_video", "sa_voice", "sa_bgm", "cma_video", "cma_voice"):
-        for matrix in ("wq", "wk", "wv"):
-            out[f"{module}.{matrix}.weight"] = xavier(width, width)
-        out[f"{module}.wo.weight"] = torch.zeros(width, width)
-    for side, attention in (ears or {}).items():
-        out |= {f"sa_{side}.{name}": tensor.clone() for name, tensor in attention.items()}
-    out |= {"gate.weight": torch.zeros(2 * width, 2 * width), "gate.bias": torch.ones(2 * width)}
-    if eye is not None:
-        weight, bias = eye
-        out["video_fc.weight"][: len(weight)], out["video_fc.bias"][: len(bias)] = weight, bias
-    turn = torch.linalg.qr(torch.randn(wide, steps * told + 1, generator=generator))[0]
-    embed = torch.zeros(wide, steps, width)
-    embed[:, :, :told] = turn[:, 1:].unflatten(1, (steps, told))
-    for name in ("query_fc", "bgm_fc"):
-        out |= {f"{name}.weight": embed.flatten(1).clone(), f"{name}.bias": COMMON * turn[:, 0]}
-    for name in ("absent_voice", "absent_video"):
-        out[name] = torch.randn(width, generator=generator) * 0.02
-    return out

@@ -1,6 +1,9 @@
-"""What the program itself does for the pack: it makes the corpus arena, and trains MRCMV's heads on it.
+"""What the program itself does for the pack: it makes the corpora, and trains MRCMV's heads.
 
-The trained heads go into the pack in half precision, with their checksum; everything else of the pack stays as it is.
+Ears and eye are taught with the training split of *arena*, whose test split measures everything. The heads learn with another corpus of the
+same generator, drawn from another seed: of videos that they were taught with, ears and eye tell more than they will of a stranger's, and
+heads would learn to trust them too far. The trained heads go into the pack in half precision, with their checksum; everything else of the
+pack stays as it is.
 """
 
 import hashlib
@@ -12,15 +15,19 @@ from safetensors.torch import load_file, save_file
 
 import provenance
 
-# A few epochs of the contrastive objective: there are more weights than 265 videos can bind.
-TRAINING = ("--scope heads --start pack --objective contrastive --optimizer adamw --rate 2e-4 --weight-decay 0.1 --schedule cosine "
-            "--norm unit --lambda 0 --cuts 1 --renderings 1 --redraw never --batch 64 --epochs 20").split()
+# Folders of corpora, and what `corpus generate` is told for each beside its own numbers.
+ARENA, PAIRS = "arena", "pairs"
+CORPORA = {ARENA: (), PAIRS: ("--seed", "2", "--train", "360", "--test", "2")}
+# A few epochs of the contrastive objective: there are more weights than so many videos can bind.
+TRAINING = ("--scope heads --start pack --objective contrastive --optimizer adamw --rate 5e-5 --weight-decay 0.1 --schedule cosine "
+            "--norm unit --lambda 0 --cuts 1 --renderings 1 --redraw never --batch 64 --epochs 6").split()
 # Where the pack is kept whose heads are first weights.
 FIRST = "first"
 
 
-def corpus(program, work):
-    subprocess.run([program, "corpus", "generate", "--out", work / "arena"], check=True)
+def corpora(program, work):
+    for name, flags in CORPORA.items():
+        subprocess.run([program, "corpus", "generate", "--out", work / name, *flags], check=True)
 
 
 def train(program, work, pack):
@@ -30,7 +37,7 @@ def train(program, work, pack):
         if provenance.FRESH not in provenance.said(pack):
             raise RuntimeError(f"the heads of {pack} are no first weights; run the step pack before the step heads")
         shutil.copytree(pack, first)
-    subprocess.run([program, "train", "--corpus", work / "arena", "--pack", first, "--out", out, *TRAINING, "--resume"], check=True)
+    subprocess.run([program, "train", "--corpus", work / PAIRS, "--pack", first, "--out", out, *TRAINING, "--resume"], check=True)
     adopt(json.loads((out / "pack.json").read_text())["networks"]["mrcmv"], out, pack)
 
 

@@ -8,126 +8,56 @@ under the voice (as separation leaves it) are drawn afresh for every clip. An ea
 separator cut from a mix with another video's, as it hears them in a query. What the voice's ear gains for arena by that it loses for
 voices unlike arena's, so what is kept is a mean of its weights before and after (Wortsman et al., 2022, *Robust fine-tuning of zero-shot
 models*): most of both. Only the splits train and val are read, val only to report.
+
+Major or minor VGGish cannot hear, so the music's ear is given the degrees of the scale beside each patch (`chroma.py`). It begins with
+what is known of modes: the valence of a track goes by how far its notes are rather those of the major than of the minor key (Eerola et
+al., 2013, among others).
 """
 
 import copy
-import json
-import pathlib
-import subprocess
-import tempfile
 import time
-import zlib
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
-import soundfile
 import torch
 from safetensors.torch import load_file
-from scipy.signal import lfilter, resample_poly
+from scipy.signal import lfilter
 from torch import nn
 
+import chroma
 import features
 import listen
 import provenance
-import sound
+import stems
+from stems import CLIP_S, HOP_S, KINDS, SIDES, STEP_S
 
-CLIP_S, STEP_S, GLIDE_S, PATCH_S, HOP_S = 32.0, 8.0, 2.0, 0.96, 0.01
-SIDES, KINDS = ("voice", "bgm"), ("clean", "separated")
-SCENES = ("battle", "chase", "journey", "riddle", "ceremony", "market", "cavern", "arcade")
 PATCHES = 10
 SCENE_WEIGHT = 0.4
-# Level of the music under a voice that is separated from it.
-BED_DB = (-24, -8)
 # How many mel bands higher or lower a speaker or an instrument is heard than it is, standard deviation.
 SIZE = 0.3
 # How far an ear goes from its weights before separated stems to those after: all the way where real sound loses nothing.
-WAY = {"voice": 0.4, "bgm": 1.0}
+WAY = {"voice": 0.3, "bgm": 1.0}
+# Valence that the first weights give a patch whose notes are those of a major key, less that of a minor one's, per difference of profiles.
+MODE = 0.7
 # What an output is times valence or arousal, and times a scene's logit.
 MOODS_KEPT, SCENES_KEPT = 4.0, 0.5
-MOODS, SCENE_LOGITS = slice(0, 2), slice(2, 2 + len(SCENES))
-
-
-def mood(telling, time_s):
-    """(valence, arousal) that a card's telling has at `time_s`, as `Telling::at` of src/arena/story.rs has it."""
-    path, place = telling["path"], (time_s - telling["shift_s"] - telling["before_s"]) / STEP_S
-    point = lambda index: np.array([path[min(max(index, 0), len(path) - 1)][axis] for axis in ("valence", "arousal")])
-    step = int(np.floor(place))
-    part = max(0.0, ((place - step) * STEP_S - (STEP_S - GLIDE_S)) / GLIDE_S)
-    return point(step) + (point(step + 1) - point(step)) * part
-
-
-class Item:
-    """One side of one video, clean or separated: log-mel frames from the video's start on, and what they tell."""
-
-    def __init__(self, mel, telling):
-        self.mel, self.scene = mel, SCENES.index(telling["scene"])
-        centres = np.arange(len(mel)) * HOP_S
-        self.moods = np.array([mood(telling, centre) for centre in centres[::10]], np.float32)
-
-    def told(self, starts):
-        middle = ((starts + listen.FRAMES // 2) // 10).clip(0, len(self.moods) - 1)
-        return self.moods[middle]
-
-
-def log_mel(path):
-    samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
-    return listen.log_mel(resample_poly(samples.mean(1), 16_000, rate).astype(np.float32)).astype(np.float16)
-
-
-def separated(program, pack, voice, bed):
-    """Log-mel frames of the two stems that the program cuts a voice over the music of another video into, by side."""
-    rng = np.random.default_rng(zlib.crc32(voice.name.encode()))
-    spoken, played = sound.read(voice), sound.read(bed)
-    played = sound.fit(played, len(spoken)) * sound.decibel(rng.uniform(*BED_DB)) / sound.rms(played) * sound.rms(spoken)
-    if rng.random() < 0.5:
-        played = sound.duck(played, spoken / (np.abs(spoken).max() + 1e-6), rng.uniform(-12, -3), 0.2)
-    with tempfile.TemporaryDirectory() as folder:
-        mix = pathlib.Path(folder, "mix.wav")
-        sound.write(mix, (spoken + played) * 0.7)
-        subprocess.run([program, "separate", mix, "--pack", pack, "--out", folder], check=True, capture_output=True)
-        return {side: log_mel(pathlib.Path(folder, f"{side}.wav")) for side in SIDES}
-
-
-def bank(folder, cache, split, program, pack):
-    """{(side, kind): items} of a split of a corpus; log-mel frames are made once. Each voice lies over the music of the video half the split
-    away: in stems cut from its own mix an ear would learn to hear the traces of the other one, which tells the same story."""
-    cache.mkdir(parents=True, exist_ok=True)
-    entries = [entry for entry in json.loads((folder / "corpus.json").read_text())["items"] if entry["split"] == split]
-    beds = [(index + len(entries) // 2) % len(entries) for index in range(len(entries))]
-
-    def mels(entry, bed):
-        kept = cache / f"{entry['id']}_{bed['id']}.npz"
-        if not kept.exists():
-            clean = {f"{side}_clean": log_mel(folder / entry[side]) for side in SIDES}
-            cut = {f"{side}_separated": mel for side, mel in separated(program, pack, folder / entry["voice"], folder / bed["bgm"]).items()}
-            part = kept.with_suffix(".part.npz")
-            np.savez(part, **clean, **cut)
-            part.rename(kept)
-        return np.load(kept)
-
-    with ThreadPoolExecutor(2) as pool:
-        made = list(pool.map(mels, entries, [entries[bed] for bed in beds]))
-    cards = [json.loads((folder / "cards" / f"{entry['id']}.json").read_text()) for entry in entries]
-    items = {(side, kind): [] for side in SIDES for kind in KINDS}
-    for own, card, bed in zip(made, cards, beds):
-        items["voice", "clean"].append(Item(own["voice_clean"], card["voice"]))
-        items["bgm", "clean"].append(Item(own["bgm_clean"], card["bgm"]))
-        items["voice", "separated"].append(Item(own["voice_separated"], card["voice"]))
-        items["bgm", "separated"].append(Item(own["bgm_separated"], cards[bed]["bgm"]))
-    return items
+MOODS, SCENE_LOGITS = slice(0, 2), slice(2, 2 + len(stems.SCENES))
 
 
 class Ear(nn.Module):
-    """VGGish, and the self-attention that MRCMV begins with."""
+    """The VGGish of a side, and the self-attention that MRCMV begins with."""
 
-    def __init__(self):
+    def __init__(self, side):
         super().__init__()
-        self.vggish, self.attention = features.Vggish(**features.VGGISH), features.Attention()
+        self.vggish, self.attention = features.Vggish(**features.VGGISH_OF[side]), features.Attention()
         self.vggish.features.to(memory_format=torch.channels_last)
+        if self.vggish.chroma is not None:
+            with torch.no_grad():
+                self.vggish.chroma.weight[0] = torch.from_numpy(MOODS_KEPT * MODE * (chroma.MAJOR - chroma.MINOR))
 
-    def forward(self, patches):
-        """[B, P, 96, 64] to (moods [B, P, 2], scenes [B, 8]), of each patch alone and in its context."""
-        rows = self.vggish(patches.flatten(0, 1)[:, None]).unflatten(0, patches.shape[:2])
+    def forward(self, patches, degrees=None):
+        """Patches [B, P, 96, 64] and of music their degrees [B, P, 12] to (moods [B, P, 2], scenes [B, 8]), of each patch alone and in its
+        context."""
+        rows = self.vggish(patches.flatten(0, 1)[:, None], None if degrees is None else degrees.flatten(0, 1)).unflatten(0, patches.shape[:2])
         return told(rows), told(rows + self.attention(rows, rows))
 
 
@@ -137,11 +67,11 @@ def told(rows):
 
 
 def starts_of(mel, rng):
-    """Frames at which a clip's patches start: spread over 32 s from a random place."""
+    """Frames at which a clip of 32 s from a random place on and its patches start."""
     clip = int(CLIP_S / HOP_S)
     first = rng.integers(0, max(1, len(mel) - clip))
     last = min(len(mel), first + clip) - listen.FRAMES
-    return np.sort(rng.integers(first, max(first + 1, last), PATCHES))
+    return first, np.sort(rng.integers(first, max(first + 1, last), PATCHES))
 
 
 def heard(item, starts, rng, traces=()):
@@ -185,7 +115,7 @@ def answers(ear, items, scenes):
         for item in items:
             starts = np.arange(0, min(len(item.mel), int(CLIP_S / HOP_S)) - listen.FRAMES, 43)
             patches = np.stack([item.mel[start: start + listen.FRAMES] for start in starts]).astype(np.float32)
-            moods, scene = ear(torch.from_numpy(patches)[None])[1]
+            moods, scene = ear(*batch([patches], [item.degrees(0, starts)]))[1]
             right += int(scene[0].argmax()) == item.scene
             step, truth = (starts * HOP_S // STEP_S).astype(int), item.told(starts)
             said += [moods[0].numpy()[step == index].mean(0) for index in range(4)]
@@ -196,7 +126,13 @@ def answers(ear, items, scenes):
     return f"valence {valence:.2f}, arousal {arousal:.2f}" + (f", scene {right} of {len(items)}" if scenes else "")
 
 
-def teach(side, ear, kinds, items, held, seed, minutes, batch=24, rate=5e-4):
+def batch(patches, degrees):
+    """What an ear takes of several clips."""
+    given = [torch.from_numpy(np.stack(patches))]
+    return given if degrees[0] is None else [*given, torch.from_numpy(np.stack(degrees))]
+
+
+def teach(side, ear, kinds, items, held, seed, minutes, clips=24, rate=5e-4):
     """The weights of an ear taught for `minutes` by stems of these kinds."""
     torch.manual_seed(seed)
     rng, ear, own = np.random.default_rng([seed, SIDES.index(side)]), copy.deepcopy(ear), [item for kind in kinds for item in items[side, kind]]
@@ -205,11 +141,12 @@ def teach(side, ear, kinds, items, held, seed, minutes, batch=24, rate=5e-4):
     traces = items["bgm", "clean"] if side == "voice" else ()
     begin, step, sums = time.monotonic(), 0, np.zeros(3)
     while (part := (time.monotonic() - begin) / 60 / minutes) < 1:
-        chosen = [own[index] for index in rng.integers(0, len(own), batch)]
+        chosen = [own[index] for index in rng.integers(0, len(own), clips)]
         starts = [starts_of(item.mel, rng) for item in chosen]
-        patches = torch.from_numpy(np.stack([heard(item, at, rng, traces) for item, at in zip(chosen, starts)]))
-        truth = torch.from_numpy(np.stack([item.told(at) for item, at in zip(chosen, starts)]))
-        (alone, _), (context, scene) = ear(patches)
+        given = batch([heard(item, at, rng, traces) for item, (_, at) in zip(chosen, starts)],
+                      [item.degrees(first, at) for item, (first, at) in zip(chosen, starts)])
+        truth = torch.from_numpy(np.stack([item.told(at) for item, (_, at) in zip(chosen, starts)]))
+        (alone, _), (context, scene) = ear(*given)
         parts = [nn.functional.mse_loss(alone, truth), nn.functional.mse_loss(context, truth)]
         scenes = torch.tensor([item.scene for item in chosen])
         # Which scene it is only words could say: the voice's ear is to keep out of it.
@@ -232,18 +169,20 @@ def teach(side, ear, kinds, items, held, seed, minutes, batch=24, rate=5e-4):
 
 def before(work, pack, side):
     """The ear to begin with and whether it was taught by clean stems: the VGGish that listen.py left or, where it has not run, the pack's."""
-    ear, path = Ear(), work / "vggish.pt"
+    ear, path = Ear(side), work / "vggish.pt"
     if path.exists():
-        ear.vggish.load_state_dict(torch.load(path, weights_only=True))
+        ear.vggish.load_state_dict(torch.load(path, weights_only=True), strict=False)
         return ear, False
-    ear.vggish.load_state_dict({name: tensor.float() for name, tensor in load_file(pack / f"vggish_{side}.safetensors").items()})
+    ear.vggish.load_state_dict({name: tensor.float() for name, tensor in load_file(pack / f"vggish_{side}.safetensors").items()}, strict=False)
     return ear, provenance.TAUGHT in provenance.said(pack)
 
 
 def train(work, program, pack, seed, minutes, threads=1, sides=SIDES):
     """The ears on the corpus in `work`, by clean stems for `minutes` unless they were already, then as long by both kinds."""
     torch.set_num_threads(threads)
-    items, held = (bank(work / "arena", work / "mel", split, program, pack) for split in ("train", "val"))
+    for split in ("train", "val"):
+        stems.listen_to(work / "arena", work / "mel", split, program, pack)
+    items, held = (stems.bank(work / "arena", work / "mel", split) for split in ("train", "val"))
     for side in sides:
         torch.manual_seed(seed)
         ear, was_taught = before(work, pack, side)
@@ -262,6 +201,6 @@ def taught(work, side):
     path = work / f"ear_{side}.pt"
     if not path.exists():
         return None
-    ear = Ear()
+    ear = Ear(side)
     ear.load_state_dict(torch.load(path, weights_only=True))
     return ear.eval()

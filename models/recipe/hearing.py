@@ -15,23 +15,27 @@ import numpy as np
 import torch
 from scipy.signal import resample_poly
 
+import chroma
 import hear
 import listen
 import listener
+import stems
 
 HERE, TRACK_S, EVERY = pathlib.Path(__file__).resolve().parent, 60, 43
 
 
-def log_mel(path, seconds=None):
-    return listen.log_mel(resample_poly(listener.decode(path, seconds), 160, 441).astype(np.float32))
+def mono(path, seconds=None):
+    return resample_poly(listener.decode(path, seconds), 160, 441).astype(np.float32)
 
 
-def answer(ear, mel):
+def answer(ear, samples):
     """(valence, arousal) of a whole sound: the mean over its patches in context."""
+    mel = listen.log_mel(samples)
     starts = np.arange(0, max(1, len(mel) - listen.FRAMES), EVERY)
     patches = np.stack([mel[start: start + listen.FRAMES] for start in starts]).astype(np.float32)
+    degrees = None if ear.vggish.chroma is None else chroma.degrees(chroma.classes(samples), starts * stems.HOP_S)
     with torch.no_grad():
-        return ear(torch.from_numpy(patches)[None])[1][0][0].numpy().mean(0)
+        return ear(*hear.batch([patches], [degrees]))[1][0][0].numpy().mean(0)
 
 
 def voices(ear, folder):
@@ -39,8 +43,8 @@ def voices(ear, folder):
     for path in sorted(folder.glob("ravdess_*")):
         _, _, emotion, intensity, _, _, actor = path.stem.split("_")[1].split("-")
         if int(actor) <= 3:
-            queries.setdefault((actor, emotion, intensity), []).append(log_mel(path))
-    heard = np.array([answer(ear, np.concatenate(mels)) for mels in queries.values()])
+            queries.setdefault((actor, emotion, intensity), []).append(mono(path))
+    heard = np.array([answer(ear, np.concatenate(parts)) for parts in queries.values()])
     emotions = np.array([emotion for _, emotion, _ in queries])
     arousal = listener.auc(heard[:, 1], np.isin(emotions, listener.EXCITED), np.isin(emotions, listener.CALM))
     valence = listener.auc(heard[:, 0], np.isin(emotions, listener.PLEASANT), np.isin(emotions, listener.UNPLEASANT))
@@ -49,7 +53,7 @@ def voices(ear, folder):
 
 def tracks(ear, folder):
     rows = list(csv.DictReader((HERE / "moods.csv").open()))
-    heard = np.array([answer(ear, log_mel(folder / row["file"], TRACK_S)) for row in rows])
+    heard = np.array([answer(ear, mono(folder / row["file"], TRACK_S)) for row in rows])
     level = lambda axis: np.array([float(row[axis]) for row in rows])
     arousal, valence = (listener.auc(heard[:, place], level(axis) > 0, level(axis) < 0) for place, axis in ((1, "arousal"), (0, "valence")))
     report("game tracks", heard, arousal, valence)

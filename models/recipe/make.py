@@ -3,7 +3,7 @@
 Everything is made from nothing: speech by espeak-ng, flite and festival, music by the recipe's composer through fluidsynth and the
 distribution's soundfonts, pictures by the recipe's renderer. Debian 12 packages it calls:
 espeak-ng flite festival festvox-us-slt-hts festvox-kallpc16k fluidsynth fluid-soundfont-gm timgm6mb-soundfont opl3-soundfont
-musescore-general-soundfont-small ffmpeg. The corpus arena and the heads are made by the program itself, which must be built
+musescore-general-soundfont-small ffmpeg. The corpora and the heads are made by the program itself, which must be built
 (cargo build --release). Seeds are fixed. Work files go under --work, results into assets/demo and models/compact.
 """
 
@@ -54,13 +54,13 @@ def run(step, arguments):
         listen.train(arguments.work, arguments.seed)
     elif step == "arena":
         import heads
-        heads.corpus(arguments.program, arguments.work)
+        heads.corpora(arguments.program, arguments.work)
     elif step == "ears":
         import hear
         hear.train(arguments.work, arguments.program, arguments.pack, arguments.seed, arguments.ear_minutes, arguments.threads)
     elif step == "eye":
         import see
-        see.train(arguments.work, arguments.seed, arguments.eye_minutes, arguments.threads)
+        see.train(arguments.work, arguments.pack, arguments.seed, arguments.eye_minutes, arguments.threads)
     elif step == "heads":
         import heads
         heads.train(arguments.program, arguments.work, arguments.pack)

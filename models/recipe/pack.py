@@ -12,13 +12,11 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import features
+import first
 import hear
+import stems
 import unet
-from provenance import FRESH, LISTENED, SEEDED, SEEN, TAUGHT, TRAINED, said
-
-# A picture tells its moods more weakly than a voice.
-PICTURE_KEPT = 0.3
-
+from provenance import FINISHED, FRESH, LISTENED, SEEDED, SEEN, TAUGHT, TRAINED, said
 
 def clips(video, count, generator):
     """`count` clips of 64 fast frames [1,3,64,112,112] from the demo's picture, each cropped, mirrored and tinted its own way."""
@@ -35,9 +33,8 @@ def clips(video, count, generator):
 
 def slowfast_parameters(target, video, work, seed):
     """Weights of the eye if it was taught, here or in the pack, else seeded ones whose batch norms saw the demo's picture."""
-    eye = eye_of(work)
-    if eye is not None:
-        own = {name.removeprefix("slowfast."): tensor for name, tensor in eye.items() if name.startswith("slowfast.")}
+    if (work / "eye.pt").exists():
+        own = first.eye_of(work).slowfast.state_dict()
         return {name: tensor for name, tensor in own.items() if not name.endswith("num_batches_tracked")}
     if SEEN in said(target):
         return load_file(target / "slowfast.safetensors")
@@ -54,22 +51,6 @@ def slowfast_parameters(target, video, work, seed):
     return {name: tensor for name, tensor in net.state_dict().items() if not name.endswith("num_batches_tracked")}
 
 
-def eye_of(work):
-    path = work / "eye.pt"
-    return torch.load(path, weights_only=True) if path.exists() else None
-
-
-def told_by(eye):
-    """First rows of `video_fc` and their biases: the moods and scenes that the eye tells, as loud as the music's ear tells them."""
-    if eye is None:
-        return None
-    weight, bias = eye["tell.weight"].clone(), eye["tell.bias"].clone()
-    for part, kept in ((slice(0, 2), PICTURE_KEPT * hear.MOODS_KEPT), (slice(2, None), hear.SCENES_KEPT)):
-        weight[part] *= kept
-        bias[part] *= kept
-    return weight, bias
-
-
 def vggish_parameters(target, work, seed, side):
     """Weights of the ear of a side if it was taught, here or in the pack, else of the auxiliary training if it has run, else seeded ones."""
     ear = hear.taught(work, side)
@@ -81,13 +62,22 @@ def vggish_parameters(target, work, seed, side):
     if path.exists():
         return torch.load(path, weights_only=True)
     torch.manual_seed(seed)
-    return features.Vggish(**features.VGGISH).state_dict()
+    return features.Vggish(**features.VGGISH_OF[side]).state_dict()
 
 
-def mrcmv_parameters(work, seed):
-    """MRCMV's first weights from what ears and eye were taught."""
-    ears = {side: ear.attention.state_dict() for side in hear.SIDES if (ear := hear.taught(work, side)) is not None}
-    return features.mrcmv_parameters(seed, hear.SCENE_LOGITS.stop, told_by(eye_of(work)), ears)
+def hearing(parameters):
+    """The config of a VGGish."""
+    return features.VGGISH | ({"chroma": True} if "chroma.weight" in parameters else {})
+
+
+def taught_whole(work):
+    """Whether ears and eye were taught here, which the first weights of MRCMV are made from."""
+    return all((work / name).exists() for name in ("ear_voice.pt", "ear_bgm.pt", "eye.pt"))
+
+
+def mrcmv_parameters(target, work, seed):
+    """MRCMV's first weights from what ears and eye were taught; else the pack's own."""
+    return first.parameters(work, seed) if taught_whole(work) else load_file(target / "mrcmv.safetensors")
 
 
 def separator_parameters(target, work, seed):
@@ -115,7 +105,7 @@ def make(target, work, seed):
         "slowfast.safetensors": half(slowfast_parameters(target, demo, work, seed)),
         "vggish_voice.safetensors": half(vggish_parameters(target, work, seed, "voice")),
         "vggish_bgm.safetensors": half(vggish_parameters(target, work, seed, "bgm")),
-        "mrcmv.safetensors": half(mrcmv_parameters(work, seed)),
+        "mrcmv.safetensors": half(mrcmv_parameters(target, work, seed)),
     }
     digests = {}
     for name, tensors in files.items():
@@ -126,7 +116,8 @@ def make(target, work, seed):
         digests[name] = hashlib.sha256((target / name).read_bytes()).hexdigest()
         print(name, sum(tensor.numel() for tensor in tensors.values()), "values", (target / name).stat().st_size, "bytes")
     configs = {"spleeter": ({"width": 0.25, "stems": unet.STEMS}, "spleeter"), "slowfast": (features.SLOWFAST, "slowfast"),
-               "vggish_voice": (features.VGGISH, "vggish_voice"), "vggish_bgm": (features.VGGISH, "vggish_bgm"), "mrcmv": (features.MRCMV, "mrcmv")}
+               **{f"vggish_{side}": (hearing(files[f"vggish_{side}.safetensors"]), f"vggish_{side}") for side in stems.SIDES},
+               "mrcmv": (features.MRCMV, "mrcmv")}
     networks = {network: {"config": config, "file": f"{file}.safetensors", "sha256": digests[f"{file}.safetensors"]}
                 for network, (config, file) in configs.items()}
     before = said(target)
@@ -135,6 +126,7 @@ def make(target, work, seed):
     heard = LISTENED if is_said(LISTENED, "vggish.pt") else "VGGish is seeded, not yet trained."
     taught = f" {TAUGHT}" if is_said(TAUGHT, "ear_voice.pt") else ""
     seen = SEEN if is_said(SEEN, "eye.pt") else SEEDED
-    provenance = f"Made from nothing by models/recipe. {trained} {heard}{taught} {seen} {FRESH}"
+    heads = FINISHED if FINISHED in before and not taught_whole(work) else FRESH
+    provenance = f"Made from nothing by models/recipe. {trained} {heard}{taught} {seen} {heads}"
     manifest = {"name": "compact", "version": "0.1.0", "licence": "CC0-1.0", "provenance": provenance, "networks": networks}
     (target / "pack.json").write_text(json.dumps(manifest, indent=1) + "\n")

@@ -3,7 +3,8 @@
 Each of a clip's eight rows (averages of the slow and of eight fast steps, as `video_fc` takes them) should tell the valence and the
 arousal that the card says for its four seconds, by one linear layer; the clip's mean row should tell the scene. Crop, mirror, size,
 tint, light and grain are drawn afresh for every clip, for arenas of the test split have other colours. Only the splits train and val are
-read, val only to report. The linear layer becomes the first weights of `video_fc`.
+read, val only to report. The linear layer becomes the first weights of `video_fc`. Where the pack's SlowFast was taught already, the layer
+is fitted to its rows first, and what time there is goes on from there.
 """
 
 import json
@@ -12,11 +13,13 @@ import time
 
 import numpy as np
 import torch
+from safetensors.torch import load_file
 from torch import nn
 from torch.nn import functional
 
 import features
-import hear
+import provenance
+import stems
 
 # Pictures a second that are kept, and every which one a clip takes.
 KEPT_RATE, STRIDE = 4, 2
@@ -25,14 +28,16 @@ PIXEL_MEAN, PIXEL_STD = 0.45, 0.225
 # The first part of the time goes to small pictures, of which three cost as much as one of full size.
 SMALL, SMALL_PART = 64, 0.6
 SCENE_WEIGHT = 0.3
+# Weight of the ridge that fits the linear layer to rows of deviation 1, per row.
+RIDGE = 0.1
 
 
 class Film:
     """The pictures of one video [N, 128, 228, 3], four a second, and what they tell."""
 
     def __init__(self, frames, telling):
-        self.frames, self.scene = frames, hear.SCENES.index(telling["scene"])
-        self.moods = np.array([hear.mood(telling, (index + 0.5) / KEPT_RATE) for index in range(len(frames))], np.float32)
+        self.frames, self.scene = frames, stems.SCENES.index(telling["scene"])
+        self.moods = np.array([stems.mood(telling, (index + 0.5) / KEPT_RATE) for index in range(len(frames))], np.float32)
 
     def starts(self):
         """How many places a clip can start at."""
@@ -73,7 +78,7 @@ class Eye(nn.Module):
     def __init__(self):
         super().__init__()
         self.slowfast = features.SlowFast(**features.SLOWFAST)
-        self.tell = nn.Linear(features.MRCMV["fast_dim"] + features.MRCMV["slow_dim"], 2 + len(hear.SCENES))
+        self.tell = nn.Linear(features.MRCMV["fast_dim"] + features.MRCMV["slow_dim"], 2 + len(stems.SCENES))
 
     def rows(self, fast):
         """Clips [B, 3, 64, H, W] to rows [B, 8, fast + slow]."""
@@ -129,14 +134,45 @@ def report(eye, films):
     return f"valence {valence:.2f}, arousal {arousal:.2f}, scene {right} of {len(films)}"
 
 
-def teach(films, held, seed, minutes, batch=8, rate=1e-3):
+def before(pack, films):
+    """The eye to begin with: the pack's, where it was taught, with a linear layer that fits it."""
+    eye = Eye().to(memory_format=torch.channels_last_3d)
+    if provenance.SEEN in provenance.said(pack):
+        known = {name: tensor.float() for name, tensor in load_file(pack / "slowfast.safetensors").items()}
+        eye.slowfast.load_state_dict(known, strict=False)
+        fit(eye, films)
+    return eye
+
+
+def fit(eye, films):
+    """Fits the linear layer to the rows of two clips of each film by ridge regression: the moods of each row, and the scene by all of them."""
+    rows, truths = [], []
+    eye.eval()
+    with torch.no_grad():
+        for film in films:
+            for start in sorted({0, film.starts() - 1}):
+                frames, moods = film.clip(start)
+                rows.append(eye.rows(as_it_is(frames)[None])[0])
+                scene = functional.one_hot(torch.tensor(film.scene), len(stems.SCENES)).float() - 1 / len(stems.SCENES)
+                truths.append(torch.cat([torch.from_numpy(moods), scene.expand(SLOW, -1)], 1))
+        rows, truths = torch.cat(rows).double(), torch.cat(truths).double()
+        middle, spread, level = rows.mean(0), rows.std(0) + 1e-3, truths.mean(0)
+        known = (rows - middle) / spread
+        ridge = known.T @ known + RIDGE * len(rows) * torch.eye(known.shape[1], dtype=torch.float64)
+        weight = torch.linalg.solve(ridge, known.T @ (truths - level)).T / spread
+        eye.tell.weight.copy_(weight)
+        eye.tell.bias.copy_(level - weight @ middle)
+    eye.train()
+
+
+def teach(eye, films, held, seed, minutes, batch=8, rate=1e-3):
     """The eye, taught for `minutes`, and a line that says how well it sees what it has not seen."""
     torch.manual_seed(seed)
-    rng, eye = np.random.default_rng(seed), Eye().to(memory_format=torch.channels_last_3d)
+    rng = np.random.default_rng(seed)
     average = torch.optim.swa_utils.AveragedModel(eye, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.99), use_buffers=True)
     optimiser = torch.optim.AdamW(eye.parameters(), rate, weight_decay=0.05)
     begin, step, sums = time.monotonic(), 0, np.zeros(2)
-    while (part := (time.monotonic() - begin) / 60 / minutes) < 1:
+    while (part := (time.monotonic() - begin) / 60 / max(minutes, 1e-9)) < 1:
         chosen = [films[index] for index in rng.integers(0, len(films), batch)]
         clips = [film.clip(rng.integers(film.starts())) for film in chosen]
         size = SMALL if part < SMALL_PART else CROP
@@ -160,11 +196,12 @@ def teach(films, held, seed, minutes, batch=8, rate=1e-3):
     return eye, f"{step} steps on {len(films)} films; of {len(held)} others, rows of 4 s: {report(eye, held)}"
 
 
-def train(work, seed, minutes, threads=1):
-    """The eye on the corpus in `work`, from seeded weights."""
+def train(work, pack, seed, minutes, threads=1):
+    """The eye on the corpus in `work`, from the pack's or from seeded weights."""
     torch.set_num_threads(threads)
+    torch.manual_seed(seed)
     films, held = (bank([work / "arena"], work / "films", split) for split in ("train", "val"))
-    eye, line = teach(films, held, seed, minutes)
+    eye, line = teach(before(pack, films), films, held, seed, minutes)
     torch.save(eye.state_dict(), work / "eye.pt")
     (work / "eye.md").write_text(line + "\n")
     print(line, flush=True)

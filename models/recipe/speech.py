@@ -43,19 +43,29 @@ def trim(samples, floor=0.004):
     return samples[max(0, loud[0] - 800): loud[-1] + 800] if len(loud) else samples[:0]
 
 
-# What vocal effort does: higher, quicker, louder, and brighter above 1.2 kHz (src/arena/prosody.rs names the studies).
+# What vocal effort does: higher, quicker, louder, brighter above 1.2 kHz, and strained (src/arena/prosody.rs names the studies).
 CENTS, RATE_FACTOR, LEVEL_DB, TREBLE_DB = 350, 1.12, 3.0, 6.0
+STRAIN, TREMOR_HZ = 0.4, 70.0
 
 
 def exert(text, voice, effort):
-    """`text` spoken with an effort of about -1 to 1.5, where 0 is the voice's own manner."""
-    wave = speak(text, replace(voice, speed=voice.speed * RATE_FACTOR**effort))
+    """`text` spoken with an effort of about -1 to 1.7, where 0 is the voice's own manner."""
+    wave = pressed(speak(text, replace(voice, speed=voice.speed * RATE_FACTOR**effort)), STRAIN * float(np.clip(effort, 0, 1)))
     with tempfile.TemporaryDirectory() as folder:
         before, after = pathlib.Path(folder, "before.wav"), pathlib.Path(folder, "after.wav")
         sound.write(before, 0.5 * wave / np.abs(wave).max())
         sound.run(["sox", "-R", before, after, "pitch", int(CENTS * effort), "treble", TREBLE_DB * effort, 1200])
         wave = sound.read(after).mean(1)
     return wave / (sound.rms(wave) + 1e-9) * 0.1 * sound.decibel(LEVEL_DB * effort)
+
+
+def pressed(wave, strain):
+    """A throat pressed as far as `strain`, 0 to 1: a tremor near half the pitch, and soft clipping (src/arena/speech.rs)."""
+    if strain <= 0:
+        return wave
+    drive, tremor = 1 + 9 * strain, np.cos(2 * np.pi * TREMOR_HZ * np.arange(len(wave)) / sound.RATE)
+    loud = 0.1 * wave / (sound.rms(wave) + 1e-9)
+    return (np.tanh(5 * drive * loud) * (1 - 0.45 * strain * (0.5 - 0.5 * tremor))).astype(np.float32)
 
 
 def sentences(lines, voice, length):

@@ -1,9 +1,10 @@
 """The pack's Table 1 on *arena*, and what leaks: python models/recipe/table.py --work DIR [--program PROGRAM] [--pack DIR]
 
 Trains what the table needs and is not there yet, each in its own folder under `--work`/rows and each resumable: the full model by three
-seeds, the ablations, CMMR and CBVMR on the corpus in `--work`/arena, from the first weights that the step heads left. Evaluates them
-beside the pack, by voice or picture alone too, with the floors, and the pack on a test split of another generator seed. The leak: heads
-trained on halves of one mix, as the paper trains, against swapped ones, on a corpus whose sides know nothing of each other and on arena.
+seeds, the ablations, CMMR and CBVMR on the corpus in `--work`/pairs, from the first weights that the step heads left. Evaluates them
+beside the pack on arena's test split, by voice or picture alone too, with the floors, and the pack on a test split of another generator
+seed. The leak: heads trained on halves of one mix, as the paper trains, against swapped ones, on a corpus whose sides know nothing of each
+other and on pairs.
 Writes `--work`/table.md.
 """
 
@@ -65,16 +66,16 @@ HEAD = ["| | protocol | R@1 | R@5 | R@10 | R@25 | median rank |", "|---|---|---|
 
 
 def report(bench):
-    arena = bench.corpus("arena")
-    packs = {"compact": bench.pack, **{name: bench.trained(name, arena, flags) for name, flags in ROWS.items()}}
+    arena, lessons = (bench.corpus(name, *flags) for name, flags in heads.CORPORA.items())
+    packs = {"compact": bench.pack, **{name: bench.trained(name, lessons, flags) for name, flags in ROWS.items()}}
     lines = [*HEAD, *bench.rows(arena, packs, "--floor", "chance", "--floor", "tag-random"),
              *bench.rows(arena, {"compact": bench.pack}, "--ask", "voice", "--ask", "picture")]
     other = bench.corpus("arena-seed-1", "--seed", 1, "--train", 10, "--test", 162)
     lines += ["", "Another generator seed:", "", *HEAD, *bench.rows(other, {"compact": bench.pack})]
     null = bench.corpus("null", "--null")
-    for corpus, title in ((null, "Sides that know nothing of each other"), (arena, "Arena")):
-        leaks = {name: bench.trained(f"{corpus.name} {name}", corpus, [*HEADS, "--leak-free", switch]) for name, switch in LEAKS.items()}
-        lines += ["", f"{title}, trained on:", "", *HEAD, *bench.rows(corpus, leaks)]
+    for learnt, asked, title in ((null, null, "Sides that know nothing of each other"), (lessons, arena, "Arena")):
+        leaks = {name: bench.trained(f"{learnt.name} {name}", learnt, [*HEADS, "--leak-free", switch]) for name, switch in LEAKS.items()}
+        lines += ["", f"{title}, trained on:", "", *HEAD, *bench.rows(asked, leaks)]
     return lines
 
 
