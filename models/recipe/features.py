@@ -160,4 +160,3 @@ class Attention(nn.Module):
         by_head = lambda rows: rows.unflatten(2, (MRCMV["heads"], -1)).transpose(1, 2)
         attended = functional.scaled_dot_product_attention(by_head(self.wq(i1)), by_head(self.wk(i2)), by_head(self.wv(i2)))
         return self.wo(attended.transpose(1, 2).flatten(2))
-

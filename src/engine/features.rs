@@ -15,7 +15,8 @@ use crate::signal::chroma::DEGREES;
 use crate::signal::mel;
 
 /// Writes `log_mel_voice`, `vggish_voice`, `slow`, `fast`, `query_embedding` of `media`, and for sound alone the BGM side
-/// (`log_mel_bgm`, where the pack takes it `chroma_bgm`, `vggish_bgm`, `bgm_embedding`) as well, to `out`. A stage that the media cannot feed is left out.
+/// (`log_mel_bgm`, where the pack takes it `chroma_bgm`, `vggish_bgm`, `bgm_embedding`) as well, to `out`. A stage that the
+/// media cannot feed is left out.
 ///
 /// # Errors
 /// As [`super::embed::embed_query`]; disk full.

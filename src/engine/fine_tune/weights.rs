@@ -19,9 +19,10 @@ impl System<'_> {
     pub(super) fn variables(&self) -> Result<Variables> {
         let device = &self.engine.device().device;
         let seed = self.request.seed;
-        let (variables, name, same) = match &self.network {
+        let (variables, name, fits) = match &self.network {
             Network::Mrcmv(config) => {
                 let drawn = Variables::drawn(device, seed, |vb| Mrcmv::new(config, vb).map(drop))?;
+                // Its modules fit whatever switches the pack has.
                 (drawn, "mrcmv", true)
             }
             Network::Cmmr(config) => {
@@ -35,7 +36,7 @@ impl System<'_> {
                 (drawn, "cbvmr", own.as_ref() == Some(config))
             }
         };
-        if self.request.start == Start::Pack && same {
+        if self.request.start == Start::Pack && fits {
             let parameters = self.engine.pack().parameters(name)?;
             for (name, _) in variables.iter() {
                 if let Some(tensor) = parameters.get(name) {

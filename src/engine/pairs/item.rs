@@ -1,23 +1,21 @@
-//! The cuts of one item: which windows, and what of the sounds of it and of others is heard in them.
+//! The cuts of one item: which windows, with whose music, and how they are made.
 
 use std::rc::Rc;
 
-use rand::{Rng, SeedableRng};
+use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use sha2::{Digest, Sha256};
 
+use super::sounds::{Clean, Levels, Sounds};
 use super::{Pairing, Source, Understood, understood};
-use crate::engine::clips::{Bed, Clips, Keep, Mix, Picture, Window, seen_beside};
-use crate::engine::corpus::{Inspected, MediaFile, Usable};
+use crate::engine::clips::{Clips, Keep, Picture, Window, seen_beside};
+use crate::engine::corpus::{Inspected, Usable};
 use crate::engine::recognise::Recogniser;
 use crate::error::{Error, Result};
 use crate::jobs::Monitor;
 use crate::training::Cut;
 use crate::training::corpus::Split;
-use crate::training::sampler::{CLIP_S, random_cuts};
-
-/// How much louder or quieter than it is a clean track may be heard, dB.
-const LEVEL_DB: f32 = 6.0;
+use crate::training::sampler::random_cuts;
 
 /// How an item's pairs were made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,15 +23,6 @@ pub(super) enum Way {
     Swapped,
     Masked,
     Paper,
-}
-
-/// The stems of an item that training can take in place of those of its mix.
-#[derive(Clone, Copy)]
-struct Clean<'a> {
-    /// Where another track is at hand to lie under it.
-    voice: Option<&'a MediaFile>,
-    /// What lies under the cut.
-    bgm: Option<Window<'a>>,
 }
 
 /// The cuts of an item.
@@ -172,6 +161,13 @@ impl<'a> Maker<'a> {
         }
     }
 
+    fn sounds(&self) -> Sounds<'a> {
+        Sounds {
+            clips: self.clips,
+            visual_only: self.how.visual_only,
+        }
+    }
+
     /// Whose music may lie under the voice of `item`: another video's, with another track.
     fn partners(&self, item: &Usable) -> Vec<&'a Usable> {
         let differs = |other: &&Usable| {
@@ -224,7 +220,7 @@ impl<'a> Maker<'a> {
         };
         let (mut way, mut track) = (self.way(), None);
         if way == Way::Paper {
-            self.separate(cut, &item.video, monitor)?;
+            self.sounds().separate(cut, &item.video, monitor)?;
         } else {
             let partners = self.partners(item);
             let recognised = match (&item.bgm, &self.recogniser) {
@@ -241,7 +237,8 @@ impl<'a> Maker<'a> {
                 way = Way::Masked;
             }
             let clean = Clean { voice, bgm };
-            self.swap(cut, &item.video, clean, (&partners, levels), rng, monitor)?;
+            self.sounds()
+                .swap(cut, &item.video, clean, (&partners, levels), rng, monitor)?;
             track = recognised.map(|found| found.file.sha256.clone());
         }
         Ok((way, track))
@@ -265,7 +262,7 @@ impl<'a> Maker<'a> {
             start_s: 0.0,
         });
         let (picture, ()) = seen_beside(self.clips, seen, monitor, || {
-            self.separate(&mut cut, &item.video, monitor)
+            self.sounds().separate(&mut cut, &item.video, monitor)
         })?;
         cut.picture = picture;
         if cut.bgms.is_empty() || (cut.voices.is_empty() && cut.picture.is_none()) {
@@ -283,114 +280,6 @@ impl<'a> Maker<'a> {
             "has no picture, and this method asks with the picture alone; give a video",
         ))
     }
-
-    fn separate<P, S: Keep>(&self, cut: &mut Cut<P, S>, video: &MediaFile, monitor: &Monitor) -> Result<()> {
-        let window = Window {
-            file: video,
-            start_s: cut.start_s,
-        };
-        let stems = self.clips.separated(window, None, monitor)?;
-        cut.voices.extend(stems.voice);
-        cut.bgms.extend(stems.bgm);
-        Ok(())
-    }
-
-    /// Each side from its clean stem where there is one, else masked.
-    fn swap<P, S: Keep>(
-        &self,
-        cut: &mut Cut<P, S>,
-        video: &MediaFile,
-        clean: Clean<'_>,
-        (partners, levels): (&[&Usable], Levels),
-        rng: &mut ChaCha8Rng,
-        monitor: &Monitor,
-    ) -> Result<()> {
-        let at = |file| Window {
-            file,
-            start_s: cut.start_s,
-        };
-        for rendering in 0..levels.count {
-            match clean.voice {
-                Some(voice) => {
-                    let partner = partners[rng.random_range(0..partners.len())];
-                    let bed = Bed::drawn(partner, rng);
-                    let mix = Mix::drawn(rng);
-                    if !self.how.visual_only {
-                        let heard = self.clips.remixed_voice(at(voice), &bed, &mix, monitor)?;
-                        cut.voices.extend(heard);
-                    }
-                }
-                None if rendering == 0 => {
-                    let masked = self.clips.separated(at(video), Some(rng.random()), monitor)?;
-                    cut.voices.extend(masked.voice);
-                }
-                None => {}
-            }
-            let heard = if let Some(bgm) = clean.bgm {
-                // Where the voice has a trace of this very music, it is of another part of it.
-                let start_s = match clean.voice {
-                    Some(_) => bgm.start_s,
-                    None => start_apart(bgm.start_s, bgm.file.duration_s, rng),
-                };
-                let gain_db = if levels.first_as_it_is && rendering == 0 {
-                    0.0
-                } else {
-                    rng.random_range(-LEVEL_DB..LEVEL_DB)
-                };
-                let window = Window { start_s, ..bgm };
-                self.clips.plain(window, gain_db, &self.clips.bgm, monitor)?
-            } else {
-                let window = Window {
-                    file: video,
-                    start_s: start_apart(cut.start_s, video.duration_s, rng),
-                };
-                self.clips.separated(window, Some(rng.random()), monitor)?.bgm
-            };
-            cut.bgms.extend(heard);
-        }
-        Ok(())
-    }
-}
-
-/// Renderings of a cut's sounds.
-#[derive(Clone, Copy)]
-struct Levels {
-    count: usize,
-    /// Whether a clean track is heard at its own level in the first.
-    first_as_it_is: bool,
-}
-
-impl Levels {
-    fn from_as_it_is(count: usize) -> Self {
-        Self {
-            count,
-            first_as_it_is: true,
-        }
-    }
-
-    fn drawn(count: usize) -> Self {
-        Self {
-            count,
-            first_as_it_is: false,
-        }
-    }
-}
-
-/// Start of a clip that shares nothing with the one at `start_s`, by lot; where the video is too short, the start
-/// farthest away.
-fn start_apart(start_s: f64, duration_s: f64, rng: &mut ChaCha8Rng) -> f64 {
-    let last_s = (duration_s - CLIP_S).max(0.0);
-    let before_s = (start_s - CLIP_S).max(0.0);
-    let after_s = (last_s - start_s - CLIP_S).max(0.0);
-    if before_s + after_s > 0.0 {
-        let drawn_s = rng.random::<f64>() * (before_s + after_s);
-        return if drawn_s < before_s {
-            drawn_s
-        } else {
-            start_s + CLIP_S + (drawn_s - before_s)
-        };
-    }
-    if start_s > last_s / 2.0 { 0.0 } else { last_s }
 }
 
 /// Draws for one item that do not depend on the others.
@@ -410,8 +299,8 @@ fn nothing_left(item: &Usable) -> Error {
 mod tests {
     use super::*;
     use crate::device::DeviceChoice;
-    use crate::engine::clips::Listening;
-    use crate::engine::corpus::media_file;
+    use crate::engine::clips::{Bed, Listening};
+    use crate::engine::corpus::{MediaFile, media_file};
     use crate::engine::{Engine, EngineOptions};
     use crate::media::{AudioFormat, WavWriter};
     use crate::settings::Folders;
@@ -483,19 +372,5 @@ mod tests {
             assert!(name == "other.wav" || name == "c.wav", "{name:?}");
         }
         Ok(())
-    }
-
-    #[test]
-    fn candidate_windows_lie_apart_where_the_video_allows() {
-        let mut rng = rng_of(1, "a");
-        for _ in 0..100 {
-            let start_s = rng.random_range(0.0..88.0);
-            let apart_s = start_apart(start_s, 120.0, &mut rng);
-            assert!((0.0..=88.0).contains(&apart_s));
-            assert!((apart_s - start_s).abs() >= CLIP_S - 1e-9, "{start_s} {apart_s}");
-        }
-        assert_eq!(start_apart(3.0, 50.0, &mut rng), 18.0);
-        assert_eq!(start_apart(12.0, 50.0, &mut rng), 0.0);
-        assert_eq!(start_apart(0.0, 20.0, &mut rng), 0.0);
     }
 }

@@ -17,6 +17,7 @@
 
 mod item;
 mod renewal;
+mod sounds;
 
 use std::collections::HashMap;
 
