@@ -1,9 +1,10 @@
 # Two commands: `make run` and `make test`. Both install what is missing first.
 # Everything uses the release profile, so that one build serves program and tests.
 # A third, `make bench`, measures against other implementations, which it installs under target/.
-# A fourth, `make cuda`, builds for NVIDIA's GPUs with a compiler that it fetches; no GPU is needed to build.
+# A fourth, `make cuda`, builds for NVIDIA's GPUs with a compiler that it fetches; no GPU is needed to build. `make
+# bench-cuda` measures there.
 
-.PHONY: run test lint bench cuda install
+.PHONY: run test lint bench cuda cuda-home bench-cuda install
 
 # 80 runs on every GPU from Ampere on; name your own (nvidia-smi --query-gpu=compute_cap) for faster kernels.
 CUDA_COMPUTE_CAP ?= 80
@@ -34,13 +35,23 @@ lint:
 bench: install
 	python3 bench/run.py $(CASES)
 
-cuda: install
+CUDA_BUILD := target/cuda/build
+WITH_CUDA = env -u CUDA_PATH -u CUDA_ROOT -u CUDA_TOOLKIT_ROOT_DIR -u CUDNN_LIB \
+  CUDA_HOME=$(CURDIR)/target/cuda/home PATH=$(CURDIR)/target/cuda/home/bin:$(PATH) \
+  CUDA_COMPUTE_CAP=$(CUDA_COMPUTE_CAP) CARGO_TARGET_DIR=$(CUDA_BUILD)
+
+cuda-home: install
 	.ci/cuda/home target/cuda
-	env -u CUDA_PATH -u CUDA_ROOT -u CUDA_TOOLKIT_ROOT_DIR -u CUDNN_LIB \
-	  CUDA_HOME=$(CURDIR)/target/cuda/home PATH=$(CURDIR)/target/cuda/home/bin:$(PATH) \
-	  CUDA_COMPUTE_CAP=$(CUDA_COMPUTE_CAP) CARGO_TARGET_DIR=target/cuda/build cargo build --release --features cuda
-	ln -sfn ../../redistributable target/cuda/build/release/cuda
-	@echo "target/cuda/build/release/undertone is built"
+	mkdir -p $(CUDA_BUILD)/release/deps
+	ln -sfn ../../redistributable $(CUDA_BUILD)/release/cuda
+	ln -sfn ../cuda $(CUDA_BUILD)/release/deps/cuda
+
+cuda: cuda-home
+	$(WITH_CUDA) cargo build --release --features cuda
+	@echo "$(CUDA_BUILD)/release/undertone is built"
+
+bench-cuda: cuda-home
+	$(WITH_CUDA) python3 bench/run.py --device cuda $(CASES)
 
 install:
 	@.ci/install

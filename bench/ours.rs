@@ -1,10 +1,11 @@
 //! Our side of `make bench`; bench/run.py is the conductor, and says what a worker answers.
 //!
-//! `ours ENGINE CASE FOLDER` prepares a case with the same weights and inputs as every other worker, runs it once, writes
-//! the outputs as FOLDER/NAME.npy, prints `ready`, and then for each line it reads runs the case once and prints the
-//! milliseconds. ENGINE is `undertone`, or `candle` for what candle does by itself.
+//! `ours ENGINE CASE FOLDER DEVICE` prepares a case with the same weights and inputs as every other worker, runs it once,
+//! writes the outputs as FOLDER/NAME.npy, prints `ready`, and then for each line it reads runs the case once and prints the
+//! milliseconds. ENGINE is `undertone`, or `candle` for what candle does by itself; DEVICE is `cpu` or `cuda`.
 
 #![allow(clippy::print_stdout, reason = "a worker answers on stdout")]
+#![allow(clippy::print_stderr, reason = "and says there why it gave up")]
 
 #[path = "../tests/golden/mod.rs"]
 #[allow(
@@ -16,13 +17,14 @@ mod golden;
 use std::collections::HashMap;
 use std::io::BufRead;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use std::time::Instant;
 
-use candle_core::{Device, Tensor};
+use candle_core::{Device, Shape, Tensor};
 use candle_nn::{VarBuilder, VarMap};
 use golden::{noise, weight, weights};
 use mimalloc::MiMalloc;
-use undertone::device::DeviceChoice;
+use undertone::device::{DeviceChoice, select};
 use undertone::engine::embed::{VoiceSource, embed_bgm, embed_query};
 use undertone::engine::{Engine, EngineOptions};
 use undertone::error::{Error, Result};
@@ -46,46 +48,83 @@ static ALLOCATOR: MiMalloc = MiMalloc;
 type Outputs = Vec<(&'static str, Tensor)>;
 type Case = Box<dyn FnMut() -> Result<Outputs>>;
 
-fn main() -> Result<()> {
+/// Where a case computes and keeps its files.
+struct Place<'a> {
+    choice: DeviceChoice,
+    device: Device,
+    folder: &'a Path,
+}
+
+impl Place<'_> {
+    fn noise(&self, name: &str, shape: impl Into<Shape>) -> Result<Tensor> {
+        Ok(noise(name, shape).to_device(&self.device)?)
+    }
+
+    fn weights(&self) -> VarBuilder<'static> {
+        weights().set_device(self.device.clone())
+    }
+}
+
+fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [engine, case, folder, ..] = arguments.as_slice() else {
-        println!("usage: ours ENGINE CASE FOLDER; `make bench` runs it");
-        return Ok(());
+    let [engine, case, folder, device, ..] = arguments.as_slice() else {
+        println!("usage: ours ENGINE CASE FOLDER DEVICE; `make bench` runs it");
+        return ExitCode::SUCCESS;
     };
-    let folder = Path::new(folder);
+    match answer(engine, case, Path::new(folder), device) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // The conductor takes the last line for the reason.
+            eprintln!("{error:?}\n{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn answer(engine: &str, case: &str, folder: &Path, device: &str) -> Result<()> {
+    let choice = device.parse()?;
+    let device = select(choice)?.device;
+    let place = Place {
+        choice,
+        device: device.clone(),
+        folder,
+    };
     let (kind, detail) = case.split_once(':').unwrap_or((case, ""));
-    let mut run = prepare(engine, kind, detail, folder)?;
+    let mut run = prepare(engine, kind, detail, &place)?;
     for (name, tensor) in run()? {
         tensor.write_npy(folder.join(format!("{name}.npy")))?;
     }
+    device.synchronize()?;
     println!("ready");
     for line in std::io::stdin().lock().lines() {
         line.map_err(|source| Error::internal("the conductor went away").with_source(source))?;
         let began = Instant::now();
         run()?;
+        // A GPU is still at work when a network returns.
+        device.synchronize()?;
         println!("{}", began.elapsed().as_secs_f64() * 1e3);
     }
     Ok(())
 }
 
-fn prepare(engine: &str, kind: &str, detail: &str, folder: &Path) -> Result<Case> {
+fn prepare(engine: &str, kind: &str, detail: &str, place: &Place<'_>) -> Result<Case> {
     match (engine, kind) {
-        ("candle", "layer") => Layer::parse(detail)?.candle(),
-        (_, "layer") => Layer::parse(detail)?.ours(),
+        ("candle", "layer") => Layer::parse(detail, place)?.candle(),
+        (_, "layer") => Layer::parse(detail, place)?.ours(),
         (_, "matmul") => {
             let size: usize = number(detail)?;
-            let (a, b) = (noise("a", (size, size)), noise("b", (size, size)));
+            let (a, b) = (place.noise("a", (size, size))?, place.noise("b", (size, size))?);
             Ok(Box::new(move || Ok(vec![("product", a.matmul(&b)?)])))
         }
-        (_, "slowfast") => slowfast_case(),
-        (_, "vggish") => vggish_case(),
-        (_, "spleeter") => spleeter_case(),
+        (_, "slowfast") => slowfast_case(place),
+        (_, "vggish") => vggish_case(place),
+        (_, "spleeter") => spleeter_case(place),
         (_, "top-k") => top_k_case(number(detail)?),
-        (_, "train-heads") => train_heads_case(),
-        (_, "train-slowfast") => train_slowfast_case(),
-        (_, "query") => query_case(folder, "compact"),
-        (_, "query-full") => query_case(folder, &full_pack(folder)?.display().to_string()),
-        (_, "index") => index_case(folder),
+        (_, "train-heads") => train_heads_case(place),
+        (_, "train-slowfast") => train_slowfast_case(place),
+        (_, "query") => query_case(place, "compact"),
+        (_, "query-full") => query_case(place, &full_pack(place.folder)?.display().to_string()),
+        (_, "index") => index_case(place),
         _ => Err(Error::internal(format!("there is no case {kind}"))),
     }
 }
@@ -105,7 +144,7 @@ struct Layer {
 }
 
 impl Layer {
-    fn parse(text: &str) -> Result<Self> {
+    fn parse(text: &str, place: &Place<'_>) -> Result<Self> {
         let parts = text
             .split('-')
             .map(|part| part.split(',').map(number).collect())
@@ -120,8 +159,9 @@ impl Layer {
         };
         let channels = input.get(1).copied().unwrap_or(1);
         Ok(Self {
-            x: noise("x", input.as_slice()),
-            weight: weight("layer.weight", &(outputs, channels, time, height, width).into()),
+            x: place.noise("x", input.as_slice())?,
+            weight: weight("layer.weight", &(outputs, channels, time, height, width).into())
+                .to_device(&place.device)?,
             geometry: Geometry::volume([time, height, width])
                 .with_stride(stride)
                 .with_time_stride(time_stride)
@@ -151,32 +191,32 @@ impl Layer {
     }
 }
 
-fn slowfast_case() -> Result<Case> {
-    let network = SlowFast::new(&slowfast::Config::default(), weights())?;
-    let slow = noise("slow", (1, 3, 8, 224, 224));
-    let fast = noise("fast", (1, 3, 64, 224, 224));
+fn slowfast_case(place: &Place<'_>) -> Result<Case> {
+    let network = SlowFast::new(&slowfast::Config::default(), place.weights())?;
+    let slow = place.noise("slow", (1, 3, 8, 224, 224))?;
+    let fast = place.noise("fast", (1, 3, 64, 224, 224))?;
     Ok(Box::new(move || {
         let (slow, fast) = network.forward(&slow, &fast)?;
         Ok(vec![("slow", slow), ("fast", fast)])
     }))
 }
 
-fn vggish_case() -> Result<Case> {
-    let network = Vggish::new(&vggish::Config::default(), weights())?;
-    let patches = noise("patches", (72, 1, 96, 64));
+fn vggish_case(place: &Place<'_>) -> Result<Case> {
+    let network = Vggish::new(&vggish::Config::default(), place.weights())?;
+    let patches = place.noise("patches", (72, 1, 96, 64))?;
     Ok(Box::new(move || {
         Ok(vec![("embedding", network.forward(&patches)?)])
     }))
 }
 
 /// The network of one stem.
-fn spleeter_case() -> Result<Case> {
+fn spleeter_case(place: &Place<'_>) -> Result<Case> {
     let config = spleeter::Config {
         stems: vec!["voice".to_owned()],
         ..spleeter::Config::default()
     };
-    let network = Spleeter::new(&config, weights())?;
-    let magnitude = (noise("magnitude", (1, 2, 512, 1024)).abs()? * 4.0)?;
+    let network = Spleeter::new(&config, place.weights())?;
+    let magnitude = (place.noise("magnitude", (1, 2, 512, 1024))?.abs()? * 4.0)?;
     Ok(Box::new(move || {
         let stems = network.forward(&magnitude)?;
         Ok(stems.into_iter().map(|stem| ("stem", stem)).collect())
@@ -196,10 +236,10 @@ fn top_k_case(rows: usize) -> Result<Case> {
 }
 
 /// Forward, loss of eq. 6, backward and a step of gradient descent of MRCMV over 16 pairs.
-fn train_heads_case() -> Result<Case> {
+fn train_heads_case(place: &Place<'_>) -> Result<Case> {
     const PAIRS: usize = 16;
     let config = mrcmv::Config::default();
-    let mut variables = Variables::drawn(&Device::Cpu, 0, |vb| Mrcmv::new(&config, vb).map(drop))?;
+    let mut variables = Variables::drawn(&place.device, 0, |vb| Mrcmv::new(&config, vb).map(drop))?;
     let named: Vec<(String, Tensor)> = variables
         .iter()
         .map(|(name, var)| (name.to_owned(), weight(name, var.shape())))
@@ -210,14 +250,14 @@ fn train_heads_case() -> Result<Case> {
     let network = Mrcmv::new(&config, variables.builder())?;
     let input = QueryInput {
         picture: Some((
-            noise("slow", (PAIRS, 8, config.slow_dim)),
-            noise("fast", (PAIRS, 64, config.fast_dim)),
+            place.noise("slow", (PAIRS, 8, config.slow_dim))?,
+            place.noise("fast", (PAIRS, 64, config.fast_dim))?,
         )),
-        voice: Some(noise("voice", (PAIRS, 72, config.d))),
+        voice: Some(place.noise("voice", (PAIRS, 72, config.d))?),
     };
-    let music = noise("bgm", (PAIRS, 72, config.d));
+    let music = place.noise("bgm", (PAIRS, 72, config.d))?;
     let each: Vec<usize> = (0..PAIRS).collect();
-    let negatives = Negatives::new(&each, &each, &Device::Cpu)?;
+    let negatives = Negatives::new(&each, &each, &place.device)?;
     // So small a rate that every step has the same work and, within the tolerance, the same loss.
     let mut optimizer = Optimizer::new(OptimizerConfig::Sgd {
         rate: 1e-12,
@@ -232,9 +272,9 @@ fn train_heads_case() -> Result<Case> {
 }
 
 /// Forward and backward of SlowFast, all weights trained, for one clip of 112 x 112.
-fn train_slowfast_case() -> Result<Case> {
+fn train_slowfast_case(place: &Place<'_>) -> Result<Case> {
     let map = VarMap::new();
-    let vb = VarBuilder::from_varmap(&map, candle_core::DType::F32, &Device::Cpu);
+    let vb = VarBuilder::from_varmap(&map, candle_core::DType::F32, &place.device);
     let network = SlowFast::new(&slowfast::Config::default(), vb)?;
     for (name, var) in map
         .data()
@@ -242,10 +282,10 @@ fn train_slowfast_case() -> Result<Case> {
         .map_err(|_| Error::internal("a network panicked while it was built"))?
         .iter()
     {
-        var.set(&weight(name, var.shape()))?;
+        var.set(&weight(name, var.shape()).to_device(&place.device)?)?;
     }
-    let slow = noise("slow", (1, 3, 8, 112, 112));
-    let fast = noise("fast", (1, 3, 64, 112, 112));
+    let slow = place.noise("slow", (1, 3, 8, 112, 112))?;
+    let fast = place.noise("fast", (1, 3, 64, 112, 112))?;
     let stem = map
         .data()
         .lock()
@@ -264,12 +304,12 @@ fn train_slowfast_case() -> Result<Case> {
 }
 
 /// With nothing of the user's.
-fn engine(folder: &Path, pack: &str) -> Result<Engine> {
+fn engine(place: &Place<'_>, pack: &str) -> Result<Engine> {
     Engine::open(EngineOptions {
-        device: DeviceChoice::Cpu,
+        device: place.choice,
         pack: pack.to_owned(),
         library: None,
-        folders: Folders::under(folder),
+        folders: Folders::under(place.folder),
     })
 }
 
@@ -313,11 +353,11 @@ fn full_pack(folder: &Path) -> Result<PathBuf> {
 }
 
 /// A query by 32 s of 1080p, from the file to the embedding.
-fn query_case(folder: &Path, pack: &str) -> Result<Case> {
+fn query_case(place: &Place<'_>, pack: &str) -> Result<Case> {
     let clip = if let Some(clip) = std::env::var_os("UNDERTONE_BENCH_CLIP") {
         PathBuf::from(clip)
     } else {
-        let clip = folder.join("clip.mp4");
+        let clip = place.folder.join("clip.mp4");
         synthesise(
             &Synthetic {
                 duration_s: 32.0,
@@ -329,7 +369,7 @@ fn query_case(folder: &Path, pack: &str) -> Result<Case> {
         )?;
         clip
     };
-    let engine = engine(folder, pack)?;
+    let engine = engine(place, pack)?;
     Ok(Box::new(move || {
         let monitor = Monitor::silent();
         embed_query(&engine, &clip, 0.0, &VoiceSource::Separated, 0.0, &monitor)?;
@@ -338,8 +378,8 @@ fn query_case(folder: &Path, pack: &str) -> Result<Case> {
 }
 
 /// The embeddings of a minute of music.
-fn index_case(folder: &Path) -> Result<Case> {
-    let engine = engine(folder, "compact")?;
+fn index_case(place: &Place<'_>) -> Result<Case> {
+    let engine = engine(place, "compact")?;
     let samples: Vec<f32> = noise("music", 60 * 16_000).to_vec1()?;
     Ok(Box::new(move || {
         embed_bgm(&engine, &samples, false, &Monitor::silent())?;

@@ -1,6 +1,6 @@
 """The other implementations of `make bench`; bench/run.py is the conductor, and says what a worker answers.
 
-    python peers.py ENGINE CASE FOLDER      ENGINE is torch, onnx, numpy or tensorflow
+    python peers.py ENGINE CASE FOLDER DEVICE      ENGINE is torch, onnx, numpy or tensorflow; DEVICE cpu, or cuda for torch
 
 Weights and inputs are made from their names, as for the golden files.
 """
@@ -171,22 +171,32 @@ def torch_worker(kind, detail):
     import torch
 
     torch.set_num_threads(THREADS)
+    device = torch.device(sys.argv[4])
+    torch.backends.cudnn.allow_tf32 = os.environ.get("NVIDIA_TF32_OVERRIDE") != "0"
     if kind == "train-heads":
-        return train_heads(torch)
-    if kind == "train-slowfast":
-        return train_slowfast(torch)
-    module, inputs, names = torch_case(kind, detail)
+        run = train_heads(torch, device)
+    elif kind == "train-slowfast":
+        run = train_slowfast(torch, device)
+    else:
+        module, inputs, names = torch_case(kind, detail)
+        module, inputs = module.to(device), [x.to(device) for x in inputs]
 
-    @torch.inference_mode()
-    def run():
-        outputs = module(*inputs)
-        outputs = outputs if isinstance(outputs, tuple) else (outputs,)
-        return {name: output.numpy() for name, output in zip(names, outputs)}
+        @torch.inference_mode()
+        def run():
+            outputs = module(*inputs)
+            return dict(zip(names, outputs if isinstance(outputs, tuple) else (outputs,)))
 
-    return run
+    def run_to_the_end():
+        outputs = run()
+        if device.type == "cuda":
+            # It is still at work when a network returns.
+            torch.cuda.synchronize()
+        return outputs
+
+    return run_to_the_end
 
 
-def train_heads(torch):
+def train_heads(torch, device):
     """Forward, loss of eq. 6, backward and a step of gradient descent of MRCMV over 16 pairs."""
     import mrcmv
     from noise import noise, weights
@@ -194,11 +204,11 @@ def train_heads(torch):
     pairs = 16
     c = dict(slow_dim=2048, fast_dim=256, d=128, heads=8, d_e=512, sa=True, cma=True, gate=True)
     c |= dict(pool="before_gate", norm="sqrt_dim")
-    w = {name: tensor.requires_grad_() for name, tensor in weights(mrcmv.shapes(c)).items()}
-    slow, fast = noise("slow", (pairs, 8, c["slow_dim"])), noise("fast", (pairs, 64, c["fast_dim"]))
-    voice, music = noise("voice", (pairs, 72, c["d"])), noise("bgm", (pairs, 72, c["d"]))
+    w = {name: tensor.to(device).requires_grad_() for name, tensor in weights(mrcmv.shapes(c)).items()}
+    slow, fast = noise("slow", (pairs, 8, c["slow_dim"])).to(device), noise("fast", (pairs, 64, c["fast_dim"])).to(device)
+    voice, music = noise("voice", (pairs, 72, c["d"])).to(device), noise("bgm", (pairs, 72, c["d"])).to(device)
     optimizer = torch.optim.SGD(w.values(), lr=1e-12, momentum=0.9)
-    others = ~torch.eye(pairs, dtype=torch.bool)
+    others = ~torch.eye(pairs, dtype=torch.bool, device=device)
 
     def chi(w, module, a, b, heads, see):
         """Eq. 1 and 2 with all heads at once, by PyTorch's own attention: the twin's loop would be slower."""
@@ -220,18 +230,18 @@ def train_heads(torch):
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        return {"loss": loss.detach().reshape(1).numpy()}
+        return {"loss": loss.detach().reshape(1)}
 
     return run
 
 
-def train_slowfast(torch):
+def train_slowfast(torch, device):
     """Forward and backward of SlowFast, all weights trained, for one clip of 112 x 112."""
     from noise import noise
     from slowfast import build
 
-    model = build()
-    slow, fast = noise("slow", (1, 3, 8, 112, 112)), noise("fast", (1, 3, 64, 112, 112))
+    model = build().to(device)
+    slow, fast = noise("slow", (1, 3, 8, 112, 112)).to(device), noise("fast", (1, 3, 64, 112, 112)).to(device)
     stem = dict(model.named_parameters())["blocks.0.multipathway_blocks.1.conv.weight"]
 
     def run():
@@ -240,7 +250,7 @@ def train_slowfast(torch):
             x = block(x)
         model.zero_grad()
         sum(one.mean((3, 4)).sum() for one in x).backward()
-        return {"gradient": stem.grad.numpy()}
+        return {"gradient": stem.grad}
 
     return run
 
@@ -320,11 +330,12 @@ def tensorflow_worker(kind, detail):
 
 
 def main():
-    engine, case, folder = sys.argv[1:4]
+    engine, case, folder, _ = sys.argv[1:5]
     kind, _, detail = case.partition(":")
     workers = {"torch": torch_worker, "onnx": onnx_worker, "numpy": numpy_worker, "tensorflow": tensorflow_worker}
     run = workers[engine](kind, detail)
     for name, value in run().items():
+        value = value if isinstance(value, np.ndarray) else value.cpu().numpy()
         np.save(Path(folder) / f"{name}.npy", np.ascontiguousarray(value))
     print("ready", flush=True)
     for _ in sys.stdin:

@@ -1,15 +1,20 @@
 """Measures Undertone against other implementations of the same work: `make bench`.
 
-    python3 bench/run.py [CASE ...]         all cases, or those whose names contain one of these words
+    python3 bench/run.py [CASE ...]         all cases, or those whose names contain one of these words; =CASE is that one alone
         --rounds N      rounds a case (7)
         --threads N     threads of every worker (as many as processors); with 1, processor time means something on a
                         machine that is doing other work too
         --json FILE     where the figures go besides the table (target/bench/figures.json)
+        --device cuda   on NVIDIA's GPU instead of the CPU, against PyTorch there
+        --tf32          convolutions on the GPU may round to TF32, as both do where nobody forbids it; else f32 is f32
+        --tolerance X   how far outputs may differ, instead of what is said below
+        --worker FILE   our worker, built elsewhere: the program `ours` that cargo leaves in target/release/deps
 
 A worker prepares a case, writes its outputs, prints `ready`, and runs the case once for each line it is sent, answering
 with the milliseconds. The outputs of all workers of a case must agree before anything is timed. Then the workers run in
 turn, round after round, so that whatever else the machine does hits all alike; medians and the ratio of the medians are
-printed, and beside the time on the clock the processor time of all threads and the largest memory of the process.
+printed, and beside the time on the clock the processor time of all threads and the largest memory of the process. On a
+GPU inputs and outputs stay there, and a run ends when the GPU has done its work.
 
 The peers are installed into target/bench/venv with pip. UNDERTONE_BENCH_PYTHON names an interpreter that has torch,
 pytorchvideo, torchvggish, onnx and onnxruntime instead, UNDERTONE_BENCH_TENSORFLOW one that has tensorflow 2.15 and
@@ -17,6 +22,7 @@ spleeter; what cannot be had is left out and said to be. UNDERTONE_BENCH_CLIP na
 """
 
 import argparse
+import contextlib
 import json
 import os
 import platform
@@ -30,9 +36,10 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 TARGET = ROOT / "target" / "bench"
 
-# max|a - b| / max|b| of every output. A gradient that has come back through fifty layers is looser in f32: a ReLU whose
-# input is zero but for rounding passes it here and stops it there.
-TOLERANCE = 1e-4
+# max|a - b| / max|b| of every output. cuDNN chooses algorithms for f32 that round more than a plain sum does, and TF32 keeps
+# 10 bits of each factor. A gradient that has come back through fifty layers is looser in f32: a ReLU whose input is zero but
+# for rounding passes it here and stops it there.
+TOLERANCE = {"cpu": 1e-4, "cuda": 1e-3, "tf32": 1e-2}
 TOLERANCES = {"train-slowfast": 1e-2}
 
 # What, the case by name, and who runs it besides Undertone.
@@ -102,32 +109,46 @@ def interpreters(engines):
     return found
 
 
-def build():
+def build(device):
     """The path of our worker."""
     command = ["cargo", "build", "--release", "--bench", "ours", "--message-format=json-render-diagnostics"]
+    command += ["--features", "cuda"] if device == "cuda" else []
     lines = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()
     made = [json.loads(line) for line in lines if line.startswith("{")]
     return [one["executable"] for one in made if one.get("target", {}).get("name") == "ours" and one.get("executable")][-1]
 
 
-class Disagreement(Exception):
-    """Two workers gave different outputs; their times mean nothing."""
+def gpu():
+    """Name, driver and memory of the GPU."""
+    asked = ["nvidia-smi", "--query-gpu=name,driver_version,memory.total", "--format=csv,noheader"]
+    try:
+        return subprocess.run(asked, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError) as error:
+        return str(error)
+
+
+class NotMeasured(Exception):
+    """Ours failed, or two workers gave different outputs and their times mean nothing."""
 
 
 class Worker:
-    def __init__(self, engine, command, case, folder, threads):
+    def __init__(self, engine, command, case, folder, options):
         self.engine = engine
+        self.on_cpu = options.device == "cpu"
         self.folder = Path(folder) / engine
         self.folder.mkdir()
         self.errors = open(self.folder / "stderr", "w+")
         environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"}
         names = ["RAYON_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "UNDERTONE_BENCH_THREADS"]
-        environment |= {name: str(threads) for name in names}
+        environment |= {name: str(options.threads) for name in names}
+        if not (self.on_cpu or options.tf32):
+            # cuBLAS and cuDNN read it, whoever calls them.
+            environment["NVIDIA_TF32_OVERRIDE"] = "0"
         # A setting that helps old builds of OpenBLAS slows a current one.
         for name in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):
             environment.pop(name, None)
         self.process = subprocess.Popen(
-            [*command, engine, case, str(self.folder)],
+            [*command, engine, case, str(self.folder), options.device],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self.errors,
@@ -146,19 +167,21 @@ class Worker:
                 return line.strip()
 
     def complaint(self):
+        """All it said of a failure; the reason is in the last line."""
         self.errors.seek(0)
-        lines = self.errors.read().strip().splitlines()
-        return lines[-1] if lines else "no word why"
+        return self.errors.read().strip() or "no word why"
 
     def run(self):
         before = self.processor_ms()
-        self.process.stdin.write("\n")
-        self.process.stdin.flush()
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.write("\n")
+            self.process.stdin.flush()
         answer = self.line()
         if answer is None:
-            raise SystemExit(f"{self.engine} stopped: {self.complaint()}")
-        # Threads of some peers spin for a while after the work.
-        time.sleep(0.25)
+            raise NotMeasured(f"{self.engine} stopped: {self.complaint()}")
+        if self.on_cpu:
+            # Threads of some peers spin for a while after the work.
+            time.sleep(0.25)
         after = self.processor_ms()
         self.milliseconds.append(float(answer))
         if before is not None:
@@ -190,8 +213,10 @@ class Worker:
         return {path.stem: path for path in sorted(self.folder.glob("*.npy"))}
 
     def close(self):
-        self.process.stdin.close()
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.close()
         self.process.wait()
+        self.process.stdout.close()
         self.errors.close()
 
 
@@ -209,31 +234,42 @@ def difference(python, ours, theirs):
         "print(worst)\n"
     )
     if ours.keys() != theirs.keys():
-        raise SystemExit(f"outputs {list(ours)} and {list(theirs)} cannot be compared")
+        raise NotMeasured(f"outputs {list(ours)} and {list(theirs)} cannot be compared")
     paths = [str(path) for name in ours for path in (ours[name], theirs[name])]
     return float(subprocess.run([python, "-c", script, *paths], check=True, stdout=subprocess.PIPE, text=True).stdout)
+
+
+def tolerance(case, options):
+    usual = TOLERANCE["tf32" if options.tf32 else options.device]
+    return options.tolerance or max(usual, TOLERANCES.get(case, 0))
 
 
 def measure(name, case, commands, python, options):
     """One row."""
     row = {"name": name, "case": case, "workers": {}}
-    with tempfile.TemporaryDirectory(dir=TARGET) as folder:
+    with tempfile.TemporaryDirectory(dir=TARGET) as folder, contextlib.ExitStack() as open_workers:
+
+        def start(engine, command):
+            worker = Worker(engine, command, case, folder, options)
+            open_workers.callback(worker.close)
+            return worker
+
+        # A GPU machine has memory enough to prepare all at once.
+        started = (start(engine, command) for engine, command in commands)
         workers = []
-        for engine, command in commands:
-            worker = Worker(engine, command, case, folder, options.threads)
+        for worker in started if options.device == "cpu" else list(started):
             if worker.line() == "ready":
                 workers.append(worker)
-            elif engine == "undertone":
-                raise SystemExit(f"{case}: {worker.complaint()}")
+            elif worker.engine == "undertone":
+                raise NotMeasured(worker.complaint())
             else:
-                say(f"  {engine} left out: {worker.complaint()}")
-                worker.close()
+                say(f"  {worker.engine} left out: {worker.complaint().splitlines()[-1]}")
         ours = workers[0]
         for worker in workers[1:]:
             error = difference(python, ours.outputs(), worker.outputs())
             row["workers"].setdefault(worker.engine, {})["difference"] = error
-            if not error <= TOLERANCES.get(case, TOLERANCE):
-                raise Disagreement(f"{case}: {worker.engine} and undertone differ by {error:.1e}")
+            if not error <= tolerance(case, options):
+                raise NotMeasured(f"{worker.engine} and undertone differ by {error:.1e}")
         for _ in range(options.rounds):
             for worker in workers:
                 worker.run()
@@ -245,7 +281,6 @@ def measure(name, case, commands, python, options):
             if worker.processor:
                 figures["processor_median_ms"] = statistics.median(worker.processor)
             figures["memory_mib"] = worker.memory_mib()
-            worker.close()
     return row
 
 
@@ -274,14 +309,28 @@ def main():
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--json", type=Path, default=TARGET / "figures.json")
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    parser.add_argument("--tf32", action="store_true")
+    parser.add_argument("--tolerance", type=float)
+    parser.add_argument("--worker", type=Path)
     options = parser.parse_args()
-    cases = [case for case in CASES if not options.words or any(word in case[1] for word in options.words)]
+    if options.tf32 and options.device == "cpu":
+        parser.error("--tf32 is for --device cuda")
+    words = options.words or [""]
+    cases = [case for case in CASES if any(word == f"={case[1]}" or word in case[1] for word in words)]
+    if options.device == "cuda":
+        # Searching is the CPU's, and candle's own convolution is what ours goes through there.
+        cases = [(name, case, [one for one in engines if one == "torch"]) for name, case, engines in cases if "top-k" not in case]
     TARGET.mkdir(parents=True, exist_ok=True)
-    ours = build()
+    ours = str(options.worker.resolve()) if options.worker else build(options.device)
     pythons = interpreters({engine for _, _, engines in cases for engine in engines})
     peers = str(Path(__file__).with_name("peers.py"))
-    started = time.strftime("%Y-%m-%dT%H:%M:%S%z")
+    machine = {"processors": os.cpu_count(), "machine": platform.machine(), "system": platform.platform()}
+    if options.device == "cuda":
+        machine |= {"gpu": gpu(), "tf32": options.tf32}
     rows, failed = [], False
+    figures = {"started": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "rounds": options.rounds, "threads": options.threads}
+    figures |= {"machine": machine, "rows": rows}
     for name, case, engines in cases:
         say(f"{name}")
         commands = [("undertone", [ours])]
@@ -293,13 +342,11 @@ def main():
         load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
         try:
             row = measure(name, case, commands, next(filter(None, pythons.values()), None), options)
-        except Disagreement as error:
+            rows.append(row | {"load_before": load})
+        except NotMeasured as error:
             say(f"  not measured: {error}")
             failed = True
-            continue
-        rows.append(row | {"load_before": load})
-    machine = {"processors": os.cpu_count(), "machine": platform.machine(), "system": platform.platform()}
-    options.json.write_text(json.dumps({"started": started, "rounds": options.rounds, "threads": options.threads, "machine": machine, "rows": rows}, indent=1))
+        options.json.write_text(json.dumps(figures, indent=1))
     table(rows)
     print(f"{options.threads} threads on {os.cpu_count()} processors; all figures and the load before each row in {options.json}")
     if failed:

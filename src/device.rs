@@ -117,7 +117,9 @@ fn open_cuda() -> Result<Selected, String> {
     if let Ok(library) = std::env::var(CUDA_MISSING) {
         return Err(missing_in_words(&library));
     }
-    Device::new_cuda(0)
+    // One stream for all threads: on streams of their own, candle's default, a thread would go on with tensors that another
+    // has only asked for, such as the picture's rows beside the voice's.
+    Device::new_cuda_with_stream(0)
         .map(|device| Selected {
             device,
             name: "cuda",
