@@ -1,7 +1,8 @@
 """The separator's data: banks of dry-ish speech, music and game sounds as 16-bit arrays, mixed afresh while training.
 
 Folders under the corpus: {train,test}/{speech,music,sounds}/*.npy, int16, speech [samples] mono, music and sounds [samples, 2], at
-44.1 kHz. Train and test share no sentence, no voice and no composition, and the test music is played by a soundfont of its own.
+44.1 kHz. Train and test share no sentence, no voice and no composition, and the test music is played by a soundfont of its own. Stems of
+the corpus *arena* come on top where there is one.
 """
 
 import hashlib
@@ -20,7 +21,7 @@ from speech import Voice
 ESPEAK = ["en-us", "en-gb", "en-029", "en-gb-x-rp", "en-gb-x-gbclan", "de", "fr", "es", "it", "pt-br", "nl", "pl", "sv", "tr", "ru", "hi", "fi",
           "ro", "da", "id", "el", "sw"]
 VARIANTS = ["", "+m1", "+m2", "+m3", "+m4", "+m6", "+m7", "+f1", "+f2", "+f3", "+f5", "+croak", "+Annie", "+Alex", "+Andy", "+Gene", "+Jacky",
-            "+steph", "+Michael", "+Denis"]
+            "+steph", "+Michael", "+Denis", "+whisper", "+whisperf"]
 TEST_ESPEAK = ["en-gb-scotland+m5", "en-gb-scotland+f4", "en-gb-x-gbcwmd+m8", "en-us+Lee", "cs+belinda", "hu+f4"]
 TRAIN_NATURAL = [Voice("flite", "slt"), Voice("flite", "awb"), Voice("flite", "kal16"), Voice("festival", "cmu_us_slt_arctic_hts")]
 TEST_NATURAL = [Voice("flite", "rms"), Voice("festival", "kal_diphone")]
@@ -98,7 +99,10 @@ def utterance(rng, test):
         row = TEST_NATURAL + [Voice("espeak", name) for name in TEST_ESPEAK]
         samples = speech.speak(" ".join(rng.permutation(TEST_LINES)[:2]), row[rng.integers(len(row))])
     else:
-        samples = bend(speech.speak(text(rng), train_voice(rng)), rng, rng.choice([0.0, 0.05, 0.12]))
+        effort = float(rng.uniform(-1, 1.7)) if rng.random() < 0.4 else 0.0
+        words, voice = text(rng), train_voice(rng)
+        samples = speech.exert(words, voice, effort) if effort else speech.speak(words, voice)
+        samples = bend(samples, rng, rng.choice([0.0, 0.05, 0.12, 0.2]))
         if rng.random() < 0.3:
             samples = sound.resample(samples, RATE, int(RATE * rng.uniform(0.8, 1.25)) // 100 * 100)
     return level(colour(samples, rng))
@@ -153,7 +157,7 @@ def save(path, samples):
     partial.rename(path)
 
 
-COUNTS = {"train": (900, 290, 60), "test": (72, 20, 4)}  # speech, music, sounds
+COUNTS = {"train": (1500, 330, 90), "test": (72, 20, 4)}  # speech, music, sounds
 
 
 def make(folder, midi_folder, seed):
@@ -183,3 +187,19 @@ def make(folder, midi_folder, seed):
         save(path, samples)
         if index % 50 == 0:
             print(split, kind, index, flush=True)
+
+
+def adopt(folder, arena, seed, seconds=16):
+    """Stretches of the stems of *arena*'s training split as banks of their own; its test split shares no voice, sentence or sound with them."""
+    for stem, kind in (("voice", "speech"), ("bgm", "music")):
+        for path in sorted((arena / "stems").glob(f"train*.{stem}.wav")):
+            out = folder / "arena" / kind / f"{path.name.split('.')[0]}.npy"
+            if out.exists():
+                continue
+            out.parent.mkdir(parents=True, exist_ok=True)
+            samples = sound.read(path)
+            rng = np.random.default_rng([seed, 7, kind == "speech", int(path.name[5:9])])
+            start = int(rng.integers(0, max(1, len(samples) - seconds * RATE)))
+            samples = samples[start: start + seconds * RATE]
+            if sound.rms(samples) > 1e-3:
+                save(out, level(samples.mean(1)) if kind == "speech" else samples / sound.rms(samples) * 0.12)

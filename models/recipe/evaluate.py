@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from safetensors.torch import load_file
 
+import blend
 import sound
-import train
 import unet
 from sound import RATE
 
@@ -50,7 +50,7 @@ def load(pack):
 @torch.no_grad()
 def separate(nets, mix):
     """[samples, 2] to (voice, bgm), each [samples, 2]."""
-    frame, hop, bins = train.FRAME, train.HOP, train.BINS
+    frame, hop, bins = blend.FRAME, blend.HOP, blend.BINS
     frames = int(np.ceil((len(mix) + 2 * frame) / hop))
     padded = np.zeros(((frames - 1) * hop + frame, 2), np.float32)
     padded[frame: frame + len(mix)] = mix
@@ -102,14 +102,30 @@ def compare(nets, pairs):
     return rows
 
 
+def cut(rng, arrays, length):
+    """A random stretch of one of the corpus's arrays, [length, channels]; narration may begin or end within it."""
+    array = arrays[rng.integers(len(arrays))]
+    need = length + 2
+    slack = need // 2 if array.ndim == 1 else 0
+    start = int(rng.integers(-slack, max(1, len(array) - need + slack)))
+    piece = np.asarray(array[max(0, start): max(0, start + need)], np.float32) / 32767
+    piece = piece.reshape(len(piece), -1)
+    out = np.zeros((need, piece.shape[1]), np.float32)
+    at = max(0, -start)
+    out[at: at + len(piece)] = piece[: need - at]
+    return out[:length]
+
+
 def generated_pairs(work, seed, count=24, seconds=11):
     """Held-out synthetic voices over held-out compositions on the held-out soundfont."""
-    banks, rng = train.Banks(work / "corpus" / "test"), np.random.default_rng([seed, 31])
+    speech, music = ([np.load(path, mmap_mode="r") for path in sorted((work / "corpus" / "test" / kind).glob("*.npy"))]
+                     for kind in ("speech", "music"))
+    rng = np.random.default_rng([seed, 31])
     for _ in range(count):
-        voice = np.repeat(banks.cut(rng, "speech", seconds * RATE, bend=False), 2, axis=1)
+        voice = np.repeat(cut(rng, speech, seconds * RATE), 2, axis=1)
         while sound.rms(voice) < 0.01:
-            voice = np.repeat(banks.cut(rng, "speech", seconds * RATE, bend=False), 2, axis=1)
-        yield voice, banks.cut(rng, "music", seconds * RATE, bend=False)
+            voice = np.repeat(cut(rng, speech, seconds * RATE), 2, axis=1)
+        yield voice, cut(rng, music, seconds * RATE)
 
 
 def real_pairs(media, seed, count=24, seconds=11):

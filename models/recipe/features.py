@@ -121,6 +121,9 @@ class SlowFast(nn.Module):
 class Vggish(nn.Module):
     """Log-mel patches [N,1,96,64] and, where it takes that, their chroma [N,12] to [N,128]; flattened in the order height, width, channel."""
 
+    # Share of the values of the wide layers that are left out in training.
+    dropout = 0.0
+
     def __init__(self, width, relu_last, chroma=False):
         super().__init__()
         layers, before = [], 1
@@ -144,7 +147,11 @@ class Vggish(nn.Module):
             nn.init.zeros_(self.chroma.weight)
 
     def forward(self, patches, chroma=None):
-        rows = self.embeddings(self.features(patches).permute(0, 2, 3, 1).flatten(1))
+        rows = self.features(patches).permute(0, 2, 3, 1).flatten(1)
+        for layer in self.embeddings:
+            rows = layer(rows)
+            if isinstance(layer, nn.ReLU):
+                rows = functional.dropout(rows, self.dropout, self.training)
         return rows if chroma is None else rows + self.chroma(chroma)
 
 

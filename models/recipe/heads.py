@@ -1,9 +1,9 @@
 """What the program itself does for the pack: it makes the corpora, and trains MRCMV's heads.
 
-Ears and eye are taught with the training split of *arena*, whose test split measures everything. The heads learn with another corpus of the
-same generator, drawn from another seed: of videos that they were taught with, ears and eye tell more than they will of a stranger's, and
-heads would learn to trust them too far. The trained heads go into the pack in half precision, with their checksum; everything else of the
-pack stays as it is.
+Ears and eye are taught with the training split of *arena*, whose test split measures everything, the ears with a larger one of another
+seed besides. The heads learn with a third corpus of the same generator: of videos that they were taught with, ears and eye tell more than
+they will of a stranger's, and heads would learn to trust them too far. The trained heads go into the pack in half precision, with their
+checksum; everything else of the pack stays as it is.
 """
 
 import hashlib
@@ -16,8 +16,8 @@ from safetensors.torch import load_file, save_file
 import provenance
 
 # Folders of corpora, and what `corpus generate` is told for each beside its own numbers.
-ARENA, PAIRS = "arena", "pairs"
-CORPORA = {ARENA: (), PAIRS: ("--seed", "2", "--train", "360", "--test", "2")}
+ARENA, MORE, PAIRS = "arena", "more", "pairs"
+CORPORA = {ARENA: (), MORE: ("--seed", "3", "--train", "700", "--test", "2"), PAIRS: ("--seed", "2", "--train", "360", "--test", "2")}
 # A few epochs of the contrastive objective: there are more weights than so many videos can bind.
 TRAINING = ("--scope heads --start pack --objective contrastive --optimizer adamw --rate 5e-5 --weight-decay 0.1 --schedule cosine "
             "--norm unit --lambda 0 --cuts 1 --renderings 1 --redraw never --batch 64 --epochs 6").split()

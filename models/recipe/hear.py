@@ -3,11 +3,12 @@
 The first outputs of an ear are what it hears: for each patch of 0.96 s the valence and the arousal that the item's card says for its
 moment, and how far it hears each scene, which only music says. They are taught twice, as VGGish gives them and again after MRCMV's
 self-attention over the clip's patches, by which a patch is heard against the speaker's or the track's own habit; that attention becomes
-the first `sa_voice` and `sa_bgm`. The other outputs are whatever helps it. Level, speaker's size, equaliser, room, noise and a trace of other music
-under the voice (as separation leaves it) are drawn afresh for every clip. An ear hears clean stems first, then as many that the pack's
-separator cut from a mix with another video's, as it hears them in a query. What the voice's ear gains for arena by that it loses for
-voices unlike arena's, so what is kept is a mean of its weights before and after (Wortsman et al., 2022, *Robust fine-tuning of zero-shot
-models*): most of both. Only the splits train and val are read, val only to report.
+the first `sa_voice` and `sa_bgm`. The other outputs are whatever helps it. How a clip is disguised is drawn afresh (`clips.py`). Half of
+the music's clips are clean stems, of two corpora, as tracks of a library are heard; half are stems that the pack's separator cut from a mix
+with another video's voice, as the music of a finished video is heard. Voices need no such lessons, for the separator leaves them as they
+were. What the voice's ear learns of synthetic voices beyond a short lesson, it loses for real ones. The music's is taught several times
+from the same weights, each time in another way, and the mean of the weights is kept (Wortsman et al., 2022, *Model soups*). Only the splits
+train and val are read, val only to report.
 
 Major or minor VGGish cannot hear, so the music's ear is given the degrees of the scale beside each patch (`chroma.py`). It begins with
 what is known of modes: the valence of a track goes by how far its notes are rather those of the major than of the minor key (Eerola et
@@ -16,26 +17,42 @@ al., 2013, among others).
 
 import copy
 import time
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from safetensors.torch import load_file
-from scipy.signal import lfilter
 from torch import nn
 
 import chroma
+import clips
 import features
 import listen
-import provenance
 import stems
 from stems import CLIP_S, HOP_S, KINDS, SIDES, STEP_S
 
-PATCHES = 10
 SCENE_WEIGHT = 0.4
-# How many mel bands higher or lower a speaker or an instrument is heard than it is, standard deviation.
-SIZE = 0.3
-# How far an ear goes from its weights before separated stems to those after: all the way where real sound loses nothing.
-WAY = {"voice": 0.3, "bgm": 1.0}
+REPORT_EVERY = 500
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """One way to teach an ear: the kinds of stems, the share of values left out of VGGish's wide layers, decay of the weights, the share of
+    the average that each step keeps, and for how many times the usual number of steps."""
+
+    kinds: tuple = KINDS
+    disguise: clips.Disguise = clips.Disguise()
+    dropout: float = 0.0
+    decay: float = 0.05
+    average: float = 0.99
+    longer: float = 1.0
+
+
+LESSONS = {
+    "voice": (Lesson(kinds=KINDS[:1], longer=0.11),),
+    "bgm": (Lesson(dropout=0.3), Lesson(disguise=clips.Disguise(0.8, 0.5), dropout=0.4, longer=1.17),
+            Lesson(dropout=0.5, decay=0.3, average=0.997, longer=1.17)),
+}
 # Valence that the first weights give a patch whose notes are those of a major key, less that of a minor one's, per difference of profiles.
 MODE = 0.7
 # What an output is times valence or arousal, and times a scene's logit.
@@ -66,42 +83,6 @@ def told(rows):
     return rows[..., MOODS] / MOODS_KEPT, rows[..., SCENE_LOGITS].mean(1) / SCENES_KEPT
 
 
-def starts_of(mel, rng):
-    """Frames at which a clip of 32 s from a random place on and its patches start."""
-    clip = int(CLIP_S / HOP_S)
-    first = rng.integers(0, max(1, len(mel) - clip))
-    last = min(len(mel), first + clip) - listen.FRAMES
-    return first, np.sort(rng.integers(first, max(first + 1, last), PATCHES))
-
-
-def heard(item, starts, rng, traces=()):
-    """Patches [P, 96, 64] as they might be heard: another level, microphone, room and noise, a speaker or instruments of another size, a
-    trace of music."""
-    linear = lambda mel: np.exp(mel.astype(np.float32)) - listen.OFFSET
-    cut = lambda mel, at: np.stack([mel[start: start + listen.FRAMES] for start in at])
-    spectra = shifted(linear(cut(item.mel, starts)), rng.normal(0, SIZE))
-    level = np.sqrt((spectra ** 2).mean())
-    if rng.random() < 0.2:
-        decay, part = rng.uniform(0.6, 0.93), rng.uniform(0.05, 0.4)
-        spectra = spectra + part * lfilter([0, 1 - decay], [1, -decay], spectra, axis=1).astype(np.float32)
-    if traces and rng.random() < 0.7:
-        other = traces[rng.integers(len(traces))].mel
-        music = linear(cut(other, (starts + rng.integers(len(other))) % (len(other) - listen.FRAMES)))
-        spectra = spectra + music * level / (np.sqrt((music ** 2).mean()) + 1e-6) * 10 ** (rng.uniform(-50, -14) / 20)
-    if rng.random() < 0.5:
-        spectra = spectra + level * 10 ** (rng.uniform(-70, -30) / 20) * np.abs(rng.normal(1, 0.5, spectra.shape))
-    curve = np.interp(np.arange(listen.BANDS), np.linspace(0, listen.BANDS, 5), rng.normal(0, 0.25, 5)) + rng.normal(0, 0.6)
-    return np.log(np.maximum(spectra * np.exp(curve), 0) + listen.OFFSET).astype(np.float32)
-
-
-def shifted(spectra, bands):
-    """Mel spectra [..., 64] that many bands higher."""
-    from_band = np.clip(np.arange(listen.BANDS) - bands, 0, listen.BANDS - 1)
-    low = np.minimum(from_band.astype(int), listen.BANDS - 2)
-    part = (from_band - low).astype(np.float32)
-    return spectra[..., low] * (1 - part) + spectra[..., low + 1] * part
-
-
 def report(ear, held, side):
     """Per kind of stem the correlations of valence and arousal with what is told, over steps of 8 s, by the mean of the patches' answers in
     context, and for music the share of scenes told rightly."""
@@ -109,16 +90,16 @@ def report(ear, held, side):
 
 
 def answers(ear, items, scenes):
-    said, truths, right = [], [], 0
+    said, truths, right, device = [], [], 0, next(ear.parameters()).device
     ear.eval()
     with torch.no_grad():
         for item in items:
             starts = np.arange(0, min(len(item.mel), int(CLIP_S / HOP_S)) - listen.FRAMES, 43)
             patches = np.stack([item.mel[start: start + listen.FRAMES] for start in starts]).astype(np.float32)
-            moods, scene = ear(*batch([patches], [item.degrees(0, starts)]))[1]
-            right += int(scene[0].argmax()) == item.scene
+            moods, scene = (answer[0].cpu() for answer in ear(*batch([patches], [item.degrees(0, starts)], device))[1])
+            right += int(scene.argmax()) == item.scene
             step, truth = (starts * HOP_S // STEP_S).astype(int), item.told(starts)
-            said += [moods[0].numpy()[step == index].mean(0) for index in range(4)]
+            said += [moods.numpy()[step == index].mean(0) for index in range(4)]
             truths += [truth[step == index].mean(0) for index in range(4)]
     ear.train()
     said, truths = np.array(said), np.array(truths)
@@ -126,70 +107,80 @@ def answers(ear, items, scenes):
     return f"valence {valence:.2f}, arousal {arousal:.2f}" + (f", scene {right} of {len(items)}" if scenes else "")
 
 
-def batch(patches, degrees):
+def batch(patches, degrees, device="cpu"):
     """What an ear takes of several clips."""
-    given = [torch.from_numpy(np.stack(patches))]
-    return given if degrees[0] is None else [*given, torch.from_numpy(np.stack(degrees))]
+    given = [patches] if degrees[0] is None else [patches, degrees]
+    return [torch.from_numpy(np.stack(values)).to(device) for values in given]
 
 
-def teach(side, ear, kinds, items, held, seed, minutes, clips=24, rate=5e-4):
-    """The weights of an ear taught for `minutes` by stems of these kinds."""
+def drawn(stocks, count, generator, disguise, traces):
+    """`count` clips, as many of each stock."""
+    parts = [stock.draw(count // len(stocks), generator, disguise, traces) for stock in stocks]
+    join = lambda name: None if getattr(parts[0], name) is None else torch.cat([getattr(part, name) for part in parts])
+    return clips.Clips(join("patches"), join("degrees"), join("moods"), join("scenes"))
+
+
+def teach(side, ear, lesson, stocks, traces, seed, steps, count=24, rate=5e-4):
+    """The ear taught `steps` times by `count` clips of the stocks, `traces` of another one left in them."""
     torch.manual_seed(seed)
-    rng, ear, own = np.random.default_rng([seed, SIDES.index(side)]), copy.deepcopy(ear), [item for kind in kinds for item in items[side, kind]]
-    average = torch.optim.swa_utils.AveragedModel(ear, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.99))
-    optimiser = torch.optim.AdamW(ear.parameters(), rate, weight_decay=0.05)
-    traces = items["bgm", "clean"] if side == "voice" else ()
-    begin, step, sums = time.monotonic(), 0, np.zeros(3)
-    while (part := (time.monotonic() - begin) / 60 / minutes) < 1:
-        chosen = [own[index] for index in rng.integers(0, len(own), clips)]
-        starts = [starts_of(item.mel, rng) for item in chosen]
-        given = batch([heard(item, at, rng, traces) for item, (_, at) in zip(chosen, starts)],
-                      [item.degrees(first, at) for item, (first, at) in zip(chosen, starts)])
-        truth = torch.from_numpy(np.stack([item.told(at) for item, (_, at) in zip(chosen, starts)]))
-        (alone, _), (context, scene) = ear(*given)
-        parts = [nn.functional.mse_loss(alone, truth), nn.functional.mse_loss(context, truth)]
-        scenes = torch.tensor([item.scene for item in chosen])
+    device, ear = stocks[0].device, copy.deepcopy(ear).to(stocks[0].device).train()
+    ear.vggish.dropout = lesson.dropout
+    generator = torch.Generator(device).manual_seed(seed)
+    average = torch.optim.swa_utils.AveragedModel(ear, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(lesson.average))
+    optimiser = torch.optim.AdamW(ear.parameters(), rate, weight_decay=lesson.decay, fused=device.type == "cuda")
+    begin, sums = time.monotonic(), torch.zeros(3, device=device)
+    for step in range(steps):
+        clip = drawn(stocks, count, generator, lesson.disguise, traces)
+        with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+            (alone, _), (context, scene) = ear(clip.patches, clip.degrees)
+        parts = [nn.functional.mse_loss(alone.float(), clip.moods), nn.functional.mse_loss(context.float(), clip.moods)]
         # Which scene it is only words could say: the voice's ear is to keep out of it.
-        parts.append(nn.functional.cross_entropy(scene, scenes, label_smoothing=0.05) if side == "bgm" else scene.square().mean())
+        parts.append(nn.functional.cross_entropy(scene.float(), clip.scenes, label_smoothing=0.05) if side == "bgm" else scene.float().square().mean())
         loss = sum(parts[:2]) + SCENE_WEIGHT * parts[2]
-        optimiser.param_groups[0]["lr"] = rate * min(1.0, (step + 1) / 50) * (0.5 + 0.5 * np.cos(np.pi * part)) + 1e-6
+        optimiser.param_groups[0]["lr"] = rate * min(1.0, (step + 1) / 50) * (0.5 + 0.5 * np.cos(np.pi * step / steps)) + 1e-6
         optimiser.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(ear.parameters(), 1.0)
         optimiser.step()
         average.update_parameters(ear)
-        sums += [float(value.detach()) for value in parts]
-        step += 1
-        if step % 100 == 0:
-            print(f"{side} step {step} errors {np.round(sums / 100, 3)} held out: {report(average.module, held, side)}, "
-                  f"{(time.monotonic() - begin) / 60:.1f} min", flush=True)
-            sums[:] = 0
-    return average.module.state_dict()
+        sums += torch.stack(parts).detach()
+        if (step + 1) % REPORT_EVERY == 0:
+            print(f"{side} step {step + 1} errors {(sums / REPORT_EVERY).cpu().numpy().round(3)}, {time.monotonic() - begin:.0f} s", flush=True)
+            sums.zero_()
+    return average.module.cpu().state_dict()
 
 
 def before(work, pack, side):
-    """The ear to begin with and whether it was taught by clean stems: the VGGish that listen.py left or, where it has not run, the pack's."""
+    """The ear to begin with: the VGGish that listen.py left or, where it has not run, the pack's with its self-attention."""
     ear, path = Ear(side), work / "vggish.pt"
     if path.exists():
         ear.vggish.load_state_dict(torch.load(path, weights_only=True), strict=False)
-        return ear, False
-    ear.vggish.load_state_dict({name: tensor.float() for name, tensor in load_file(pack / f"vggish_{side}.safetensors").items()}, strict=False)
-    return ear, provenance.TAUGHT in provenance.said(pack)
+        return ear
+    known = lambda name: {name: tensor.float() for name, tensor in load_file(pack / f"{name}.safetensors").items()}
+    ear.vggish.load_state_dict(known(f"vggish_{side}"), strict=False)
+    attention, module = known("mrcmv"), f"sa_{side}."
+    ear.attention.load_state_dict({name.removeprefix(module): tensor for name, tensor in attention.items() if name.startswith(module)})
+    return ear
 
 
-def train(work, program, pack, seed, minutes, threads=1, sides=SIDES):
-    """The ears on the corpus in `work`, by clean stems for `minutes` unless they were already, then as long by both kinds."""
+def train(work, program, pack, seed, steps, threads=1, sides=SIDES):
+    """The ears on the corpora in `work`, `steps` a lesson, on a GPU if there is one."""
     torch.set_num_threads(threads)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     for split in ("train", "val"):
         stems.listen_to(work / "arena", work / "mel", split, program, pack)
+    stems.listen_to(work / "more", work / "mel" / "more", "train", program, pack, KINDS[:1])
     items, held = (stems.bank(work / "arena", work / "mel", split) for split in ("train", "val"))
+    for (side, kind), more in stems.bank(work / "more", work / "mel" / "more", "train", KINDS[:1]).items():
+        items[side, kind] += more
     for side in sides:
+        stocks = {kind: clips.Stock(items[side, kind], device) for kind in KINDS}
+        traces = clips.Stock(items["bgm", "clean"], device) if side == "voice" else None
         torch.manual_seed(seed)
-        ear, was_taught = before(work, pack, side)
-        if not was_taught:
-            ear.load_state_dict(teach(side, ear, KINDS[:1], items, held, seed, minutes))
-        after = teach(side, ear, KINDS, items, held, seed, minutes)
-        ear.load_state_dict({name: tensor.lerp(after[name], WAY[side]) for name, tensor in ear.state_dict().items()})
+        ear = before(work, pack, side)
+        after = [teach(side, ear, lesson, [stocks[kind] for kind in lesson.kinds], traces, seed, int(steps * lesson.longer))
+                 for lesson in LESSONS[side]]
+        ear.load_state_dict({name: sum(weights[name] for weights in after) / len(after) for name in after[0]})
         torch.save(ear.state_dict(), work / f"ear_{side}.pt")
         line = f"{side} ear: what {len(held[side, 'clean'])} unheard items tell, in steps of 8 s: {report(ear, held, side)}"
         (work / f"ear_{side}.md").write_text(line + "\n")

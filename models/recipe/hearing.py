@@ -71,6 +71,6 @@ if __name__ == "__main__":
     parser.add_argument("--pack", type=pathlib.Path, default=HERE.parent / "compact")
     parser.add_argument("--media", type=pathlib.Path, required=True)
     options = parser.parse_args()
-    ear = lambda side: hear.taught(options.work, side) or hear.before(options.work, options.pack, side)[0].eval()
+    ear = lambda side: hear.taught(options.work, side) or hear.before(options.work, options.pack, side).eval()
     voices(ear("voice"), options.media / "voice")
     tracks(ear("bgm"), options.media / "music")

@@ -1,9 +1,9 @@
-"""The one entry of the recipe: python models/recipe/make.py --work DIR [demo|data|separator|vggish|arena|ears|eye|pack|heads|evaluate|all]
+"""The one entry of the recipe: python models/recipe/make.py --work DIR [demo|data|arena|separator|vggish|ears|eye|pack|heads|evaluate|all]
 
 Everything is made from nothing: speech by espeak-ng, flite and festival, music by the recipe's composer through fluidsynth and the
 distribution's soundfonts, pictures by the recipe's renderer. Debian 12 packages it calls:
 espeak-ng flite festival festvox-us-slt-hts festvox-kallpc16k fluidsynth fluid-soundfont-gm timgm6mb-soundfont opl3-soundfont
-musescore-general-soundfont-small ffmpeg. The corpora and the heads are made by the program itself, which must be built
+musescore-general-soundfont-small ffmpeg sox. The corpora and the heads are made by the program itself, which must be built
 (cargo build --release). Seeds are fixed. Work files go under --work, results into assets/demo and models/compact.
 """
 
@@ -14,7 +14,7 @@ import sys
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 sys.path.insert(0, str(HERE))
-STEPS = ["demo", "data", "separator", "vggish", "arena", "ears", "eye", "pack", "heads", "evaluate"]
+STEPS = ["demo", "data", "arena", "separator", "vggish", "ears", "eye", "pack", "heads", "evaluate"]
 
 
 def main():
@@ -26,8 +26,8 @@ def main():
     parser.add_argument("--demo", type=pathlib.Path, default=ROOT / "assets" / "demo")
     parser.add_argument("--pack", type=pathlib.Path, default=HERE.parent / "compact")
     parser.add_argument("--program", type=pathlib.Path, default=ROOT / "target" / "release" / "undertone", help="undertone itself")
-    parser.add_argument("--minutes", type=float, default=90.0, help="training time of the separator")
-    parser.add_argument("--ear-minutes", type=float, default=16.0, help="training time of each ear")
+    parser.add_argument("--separator-steps", type=int, default=7000, help="training steps of the separator, each about a second of one core")
+    parser.add_argument("--ear-steps", type=int, default=3000, help="training steps of each lesson of an ear, each about 1.3 seconds of one core")
     parser.add_argument("--eye-minutes", type=float, default=45.0, help="training time of SlowFast")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=1)
@@ -47,8 +47,11 @@ def run(step, arguments):
         import corpus
         corpus.make(arguments.work / "corpus", arguments.midi, arguments.seed)
     elif step == "separator":
+        import corpus
+        import heads
         import train
-        train.train(arguments.work, arguments.minutes, arguments.threads, arguments.seed)
+        corpus.adopt(arguments.work / "corpus", arguments.work / heads.MORE, arguments.seed)
+        train.train(arguments.work, arguments.separator_steps, arguments.threads, arguments.seed)
     elif step == "vggish":
         import listen
         listen.train(arguments.work, arguments.seed)
@@ -57,7 +60,7 @@ def run(step, arguments):
         heads.corpora(arguments.program, arguments.work)
     elif step == "ears":
         import hear
-        hear.train(arguments.work, arguments.program, arguments.pack, arguments.seed, arguments.ear_minutes, arguments.threads)
+        hear.train(arguments.work, arguments.program, arguments.pack, arguments.seed, arguments.ear_steps, arguments.threads)
     elif step == "eye":
         import see
         see.train(arguments.work, arguments.pack, arguments.seed, arguments.eye_minutes, arguments.threads)

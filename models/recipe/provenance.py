@@ -3,7 +3,8 @@
 import json
 
 TRAINED = ("The separator was trained on speech by espeak-ng, flite and festival over music by the recipe's composer and the Freedoom "
-           "compositions (BSD-3-Clause, see models/README.md), played by fluidsynth, with generated game sounds.")
+           "compositions (BSD-3-Clause, see models/README.md), played by fluidsynth, with generated game sounds, and on training stems of "
+           "arena.")
 LISTENED = "VGGish was trained to tell recordings of the same corpus apart, without labels."
 TAUGHT = "The two VGGish were then taught the moods of the generated corpus arena."
 SEEN = "SlowFast was taught the moods and scenes of arena's pictures."

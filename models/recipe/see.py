@@ -3,8 +3,8 @@
 Each of a clip's eight rows (averages of the slow and of eight fast steps, as `video_fc` takes them) should tell the valence and the
 arousal that the card says for its four seconds, by one linear layer; the clip's mean row should tell the scene. Crop, mirror, size,
 tint, light and grain are drawn afresh for every clip, for arenas of the test split have other colours. Only the splits train and val are
-read, val only to report. The linear layer becomes the first weights of `video_fc`. Where the pack's SlowFast was taught already, the layer
-is fitted to its rows first, and what time there is goes on from there.
+read, val only to report. The linear layer becomes the first weights of `video_fc`. Where the pack's SlowFast was taught already, what time there
+is goes on from there.
 """
 
 import json
@@ -18,6 +18,7 @@ from torch import nn
 from torch.nn import functional
 
 import features
+import hear
 import provenance
 import stems
 
@@ -28,8 +29,6 @@ PIXEL_MEAN, PIXEL_STD = 0.45, 0.225
 # The first part of the time goes to small pictures, of which three cost as much as one of full size.
 SMALL, SMALL_PART = 64, 0.6
 SCENE_WEIGHT = 0.3
-# Weight of the ridge that fits the linear layer to rows of deviation 1, per row.
-RIDGE = 0.1
 
 
 class Film:
@@ -134,35 +133,16 @@ def report(eye, films):
     return f"valence {valence:.2f}, arousal {arousal:.2f}, scene {right} of {len(films)}"
 
 
-def before(pack, films):
-    """The eye to begin with: the pack's, where it was taught, with a linear layer that fits it."""
+def before(pack):
+    """The eye to begin with: the pack's, where it was taught, with what MRCMV's first layer there takes for the moods of its rows."""
     eye = Eye().to(memory_format=torch.channels_last_3d)
     if provenance.SEEN in provenance.said(pack):
-        known = {name: tensor.float() for name, tensor in load_file(pack / "slowfast.safetensors").items()}
-        eye.slowfast.load_state_dict(known, strict=False)
-        fit(eye, films)
+        known = lambda name: {name: tensor.float() for name, tensor in load_file(pack / f"{name}.safetensors").items()}
+        eye.slowfast.load_state_dict(known("slowfast"), strict=False)
+        heads = known("mrcmv")
+        with torch.no_grad():
+            eye.tell.weight[:2], eye.tell.bias[:2] = (heads[f"video_fc.{name}"][:2] / hear.MOODS_KEPT for name in ("weight", "bias"))
     return eye
-
-
-def fit(eye, films):
-    """Fits the linear layer to the rows of two clips of each film by ridge regression: the moods of each row, and the scene by all of them."""
-    rows, truths = [], []
-    eye.eval()
-    with torch.no_grad():
-        for film in films:
-            for start in sorted({0, film.starts() - 1}):
-                frames, moods = film.clip(start)
-                rows.append(eye.rows(as_it_is(frames)[None])[0])
-                scene = functional.one_hot(torch.tensor(film.scene), len(stems.SCENES)).float() - 1 / len(stems.SCENES)
-                truths.append(torch.cat([torch.from_numpy(moods), scene.expand(SLOW, -1)], 1))
-        rows, truths = torch.cat(rows).double(), torch.cat(truths).double()
-        middle, spread, level = rows.mean(0), rows.std(0) + 1e-3, truths.mean(0)
-        known = (rows - middle) / spread
-        ridge = known.T @ known + RIDGE * len(rows) * torch.eye(known.shape[1], dtype=torch.float64)
-        weight = torch.linalg.solve(ridge, known.T @ (truths - level)).T / spread
-        eye.tell.weight.copy_(weight)
-        eye.tell.bias.copy_(level - weight @ middle)
-    eye.train()
 
 
 def teach(eye, films, held, seed, minutes, batch=8, rate=1e-3):
@@ -200,8 +180,8 @@ def train(work, pack, seed, minutes, threads=1):
     """The eye on the corpus in `work`, from the pack's or from seeded weights."""
     torch.set_num_threads(threads)
     torch.manual_seed(seed)
-    films, held = (bank([work / "arena"], work / "films", split) for split in ("train", "val"))
-    eye, line = teach(before(pack, films), films, held, seed, minutes)
+    films, held = (bank([work / "arena"], work / "films", split) if minutes > 0 or split == "val" else [] for split in ("train", "val"))
+    eye, line = teach(before(pack), films, held, seed, minutes)
     torch.save(eye.state_dict(), work / "eye.pt")
     (work / "eye.md").write_text(line + "\n")
     print(line, flush=True)

@@ -88,31 +88,31 @@ def kept(cache, item, bed):
     return cache / f"{item['id']}_{bed['id']}.npz"
 
 
-def listen_to(folder, cache, split, program, pack):
+def listen_to(folder, cache, split, program, pack, kinds=KINDS):
     """Makes what is kept of a split's stems, two items at a time."""
     cache.mkdir(parents=True, exist_ok=True)
 
     def make(item, bed):
         path = kept(cache, item, bed)
         if not path.exists():
-            clean = heard_as(folder / item["voice"], "voice") | heard_as(folder / item["bgm"], "bgm")
-            cut = separated(program, pack, folder / item["voice"], folder / bed["bgm"])
+            made = {"clean": heard_as(folder / item["voice"], "voice") | heard_as(folder / item["bgm"], "bgm")}
+            if "separated" in kinds:
+                made["separated"] = separated(program, pack, folder / item["voice"], folder / bed["bgm"])
             part = path.with_suffix(".part.npz")
-            np.savez(part, **{f"clean_{name}": values for name, values in clean.items()},
-                     **{f"separated_{name}": values for name, values in cut.items()})
+            np.savez(part, **{f"{kind}_{name}": values for kind, stem in made.items() for name, values in stem.items()})
             part.rename(path)
 
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(make, *zip(*paired(folder, split))))
 
 
-def bank(folder, cache, split):
+def bank(folder, cache, split, kinds=KINDS):
     """{(side, kind): items} of a split that was listened to."""
     card = lambda item: json.loads((folder / "cards" / f"{item['id']}.json").read_text())
-    items = {(side, kind): [] for side in SIDES for kind in KINDS}
+    items = {(side, kind): [] for side in SIDES for kind in kinds}
     for item, bed in paired(folder, split):
         own = np.load(kept(cache, item, bed))
-        for kind, played in (("clean", item), ("separated", bed)):
+        for kind, played in zip(kinds, (item, bed)):
             items["voice", kind].append(Item(own[f"{kind}_voice"], card(item)["voice"]))
             items["bgm", kind].append(Item(own[f"{kind}_bgm"], card(played)["bgm"], own[f"{kind}_bgm_classes"]))
     return items

@@ -66,7 +66,7 @@ HEAD = ["| | protocol | R@1 | R@5 | R@10 | R@25 | median rank |", "|---|---|---|
 
 
 def report(bench):
-    arena, lessons = (bench.corpus(name, *flags) for name, flags in heads.CORPORA.items())
+    arena, lessons = (bench.corpus(name, *heads.CORPORA[name]) for name in (heads.ARENA, heads.PAIRS))
     packs = {"compact": bench.pack, **{name: bench.trained(name, lessons, flags) for name, flags in ROWS.items()}}
     lines = [*HEAD, *bench.rows(arena, packs, "--floor", "chance", "--floor", "tag-random"),
              *bench.rows(arena, {"compact": bench.pack}, "--ask", "voice", "--ask", "picture")]

@@ -1,176 +1,159 @@
-"""Trains the two U-nets of the separator on mixes that are drawn afresh for every step.
+"""Trains the two U-nets of the separator on mixes that are drawn afresh for every step, on a GPU where there is one.
 
-Loss: Spleeter's L1 between estimated and true stem magnitude, once for each net's own output and once after the ratio mask that the
-program applies; each example is divided by its stem's and its mix's mean, so that a faint bed counts as much as a loud one. Adam with a
-cosine rate over the training time, an exponential average of the weights, checkpoints every 100 steps; run again to go on.
+Loss: Spleeter's L1 between estimated and true stem magnitude, for each net's own output and again after the ratio mask that the program
+applies, each example divided by its stem's and its mix's mean; and the error in decibels of the masked mix with the mix's phase, which
+is what SI-SDR sees of it (the same for both stems, whose masks add up to one), so that a faint bed counts as much as a loud one. Adam with a
+cosine rate over the steps, an exponential average of the weights, checkpoints; run again to go on.
 """
 
 import time
 
-import numpy as np
 import torch
 
-import sound
+import banks
+import blend
 import unet
 
-FRAME, HOP, BINS = 4096, 1024, 1024
-SHAPES = [((4, 128), 0.75), ((2, 256), 0.2), ((1, 512), 0.05)]  # (examples, frames) and how often
-RATE_START, RATE_END = 2e-3, 3e-5
+# Of a batch for each device: how many frames in all, and frames of an example with how often. Longer ones are what the program has.
+FRAMES = {"cuda": 4096, "cpu": 512}
+LENGTHS = {128: 0.6, 256: 0.3, 512: 0.1}
+RATE_START, RATE_END, WARM = 2e-3, 1e-5, 200
+DROPOUT = 0.15  # Spleeter's 0.5 is for nets of sixteen times the weights
+LAYOUT = torch.channels_last
+OWN, MASKED, DECIBEL = 0.3, 0.7, 0.08  # weights of the loss's terms
+FLOOR = 1e-4  # of the mix's power: an error below it is as good as none
+KEPT_S = 60  # between checkpoints and checks
 
 
-class Banks:
-    """The corpus folders of one split as memory-mapped arrays; `look` finds files that were added meanwhile."""
-
-    def __init__(self, folder):
-        self.folder = folder
-        self.look()
-
-    def look(self):
-        self.arrays = {kind: [np.load(path, mmap_mode="r") for path in sorted((self.folder / kind).glob("*.npy"))]
-                       for kind in ("speech", "music", "sounds")}
-
-    def cut(self, rng, kind, length, bend=True):
-        """A random stretch of `length` samples, [length, channels], often played a little faster or slower."""
-        array = self.arrays[kind][rng.integers(len(self.arrays[kind]))]
-        factor = float(np.exp(rng.uniform(-0.16, 0.16))) if bend and rng.random() < 0.6 else 1.0
-        need = int(length * factor) + 2
-        slack = need // 2 if kind == "speech" else 0  # narration may begin or end within the stretch
-        start = int(rng.integers(-slack, max(1, len(array) - need + slack)))
-        piece = np.asarray(array[max(0, start): max(0, start + need)], np.float32) / 32767
-        piece = piece.reshape(len(piece), -1)
-        out = np.zeros((need, piece.shape[1]), np.float32)
-        at = max(0, -start)
-        out[at: at + len(piece)] = piece[: need - at]
-        if factor == 1.0:
-            return out[:length]
-        grid = np.arange(length) * factor
-        return np.stack([np.interp(grid, np.arange(need), channel).astype(np.float32) for channel in out.T], 1)
+def outputs(nets, mix):
+    """What each net says, in half precision as far as it goes."""
+    with torch.autocast(mix.device.type, dtype=torch.bfloat16):
+        return [nets[stem](mix.contiguous(memory_format=LAYOUT), DROPOUT) for stem in unet.STEMS]
 
 
-def spectrum(samples):
-    """[samples, channels] to complex [channels, frames, BINS]."""
-    window = torch.hann_window(FRAME)
-    full = torch.stft(torch.from_numpy(np.ascontiguousarray(samples.T)), FRAME, HOP, window=window, center=False, return_complex=True)
-    return full.transpose(1, 2)[:, :, :BINS]
+def ratios(magnitudes):
+    squares = [magnitude.square() for magnitude in magnitudes]
+    total = sum(squares) + 1e-6
+    return [square / total for square in squares]
 
 
-def tilt(rng):
-    """A random smooth equaliser curve over the kept bins."""
-    knots = rng.normal(0, 4.0, 7)
-    position = np.log2(np.arange(1, BINS + 1))
-    return torch.from_numpy(10 ** (np.interp(position, np.linspace(0, 10, 7), knots) / 20)).float()
-
-
-def example(rng, banks, frames):
-    """One mix: magnitudes of (mix, voice, bgm), each [2, frames, BINS]."""
-    length = (frames - 1) * HOP + FRAME
-    kind = rng.choice(["both", "voice", "bgm", "silent"], p=[0.76, 0.1, 0.13, 0.01])
-    voice = banks.cut(rng, "speech", length)
-    if kind in ("bgm", "silent"):
-        voice = voice * 0
-    bed = np.zeros((length, 2), np.float32)
-    if kind in ("both", "bgm"):
-        draw = rng.random()
-        if draw < 0.9:
-            bed = banks.cut(rng, "music", length)
-        if draw > 0.7:
-            bed = bed + banks.cut(rng, "sounds", length) * sound.decibel(rng.uniform(-20, 0))
-        if rng.random() < 0.35:
-            bed = np.repeat(bed.mean(1, keepdims=True), 2, axis=1)
-        bed = bed * sound.decibel(rng.uniform(-24, 4))
-        if kind == "both" and rng.random() < 0.3:
-            bed = sound.duck(bed, voice, rng.uniform(-14, -3))
-    gain = sound.decibel(rng.uniform(-22, 5))
-    spoken = spectrum(voice * gain) * (tilt(rng) if rng.random() < 0.7 else 1.0)
-    balance = 1 + (rng.uniform(-0.4, 0.4) if rng.random() < 0.15 else 0.0)
-    spoken = torch.cat([spoken * balance, spoken * (2 - balance)])
-    played = spectrum(bed * gain) * (tilt(rng) if rng.random() < 0.7 else 1.0)
-    return torch.stack([(spoken + played).abs(), spoken.abs(), played.abs()])
-
-
-def batch(rng, banks, count, frames):
-    """(mix, voice, bgm), each [count, 2, frames, BINS]."""
-    return torch.stack([example(rng, banks, frames) for _ in range(count)], 1).unbind(0)
-
-
-def loss(nets, mix, targets):
-    """Own outputs and ratio-masked outputs against the true magnitudes."""
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        outputs = [nets[stem](mix.contiguous(memory_format=torch.channels_last)) for stem in unet.STEMS]
-    squares = [output.square() for output in outputs]
-    total = sum(squares) + 1e-4
-    level = mix.mean((1, 2, 3))
+def loss(nets, drawn):
+    estimates = outputs(nets, drawn.mix)
+    masks = ratios(estimates)
+    level = drawn.mix.mean((1, 2, 3))
     terms = []
-    for output, square, target in zip(outputs, squares, targets):
-        scale = target.mean((1, 2, 3)) + 0.2 * level + 1e-3
-        for estimate in (output, square / total * mix):
-            terms.append(((estimate - target).abs().mean((1, 2, 3)) / scale).mean())
-    return sum(terms) / len(terms)
+    for estimate, mask, target in zip(estimates, masks, drawn.stems):
+        scale = 2 * (target.mean((1, 2, 3)) + 0.2 * level + 1e-3)
+        for weight, guess in ((OWN, estimate), (MASKED, mask * drawn.mix)):
+            terms.append(weight * (guess - target).abs().mean((1, 2, 3)) / scale)
+    power = drawn.mix.square().sum((1, 2, 3)) + 1e-3
+    wrong = ((masks[0] * drawn.mix).square() - 2 * masks[0] * drawn.products[0] + drawn.stems[0].square()).sum((1, 2, 3)).clamp(min=0)
+    terms.append(DECIBEL * 10 * torch.log10(wrong / power + FLOOR) + DECIBEL * 40)
+    return sum(terms).mean()
 
 
-def train(work, minutes, threads, seed):
-    torch.set_num_threads(threads)
-    torch.manual_seed(seed)
-    banks, test_banks = Banks(work / "corpus" / "train"), Banks(work / "corpus" / "test")
-    nets = torch.nn.ModuleDict()
-    for index, stem in enumerate(unet.STEMS):
-        torch.manual_seed(seed + index)
-        nets[stem] = unet.UNet(0.25).to(memory_format=torch.channels_last)
-    average = {stem: {name: tensor.clone() for name, tensor in nets[stem].state_dict().items()} for stem in unet.STEMS}
-    optimiser = torch.optim.Adam(nets.parameters(), RATE_START)
-    path, step, spent_s = work / "separator.pt", 0, 0.0
-    if path.exists():
-        saved = torch.load(path, weights_only=True)
-        nets.load_state_dict(saved["nets"])
-        optimiser.load_state_dict(saved["optimiser"])
-        average, step, spent_s = saved["average"], saved["step"], saved["spent_s"]
-    check_rng = np.random.default_rng(99)
-    checks = [batch(check_rng, test_banks, 8, 128) for _ in range(3)] if test_banks.arrays["speech"] else []
-    running, begin = [], time.monotonic() - spent_s
-    while (spent_s := time.monotonic() - begin) < minutes * 60:
-        rng = np.random.default_rng([seed, step, 5])
-        if step % 200 == 0:
-            banks.look()
-        rate = float(RATE_END + (RATE_START - RATE_END) * 0.5 * (1 + np.cos(np.pi * min(1.0, spent_s / (minutes * 60)))))
-        for group in optimiser.param_groups:
-            group["lr"] = rate * min(1.0, (step + 1) / 50)
-        count, frames = SHAPES[rng.choice(len(SHAPES), p=[share for _, share in SHAPES])][0]
-        mix, voice, bgm = batch(rng, banks, count, frames)
-        nets.train()
-        value = loss(nets, mix, (voice, bgm))
-        optimiser.zero_grad()
-        value.backward()
-        torch.nn.utils.clip_grad_norm_(nets.parameters(), 5.0)
-        optimiser.step()
-        step += 1
-        keep = min(0.998, (step + 1) / (step + 10))
-        with torch.no_grad():
+def si_sdr(mask, drawn, stem):
+    """Of each example, in dB, of the mix under `mask`: over the kept bins of the spectra, which tell nearly what the samples do."""
+    own = drawn.stems[stem].square().sum((1, 2, 3)) + 1e-9
+    shared = (mask * drawn.products[stem]).sum((1, 2, 3))
+    target = shared.square() / own
+    return 10 * torch.log10(target / ((mask * drawn.mix).square().sum((1, 2, 3)) - target).clamp(min=1e-9) + 1e-9)
+
+
+class Trainer:
+    """Everything that a training run is, so that it can be stopped and gone on with at any step."""
+
+    def __init__(self, work, steps, seed):
+        self.device = "cuda" if torch.cuda.is_available() else "cpu"
+        self.path, self.steps, self.seed = work / "separator.pt", steps, seed
+        torch.backends.cudnn.benchmark = True
+        torch.set_float32_matmul_precision("high")
+        self.banks = banks.load([work / "corpus" / "train", work / "corpus" / "arena"], self.device)
+        self.nets, self.average = torch.nn.ModuleDict(), torch.nn.ModuleDict()
+        for group in (self.nets, self.average):
+            for index, stem in enumerate(unet.STEMS):
+                torch.manual_seed(seed + index)
+                group[stem] = unet.UNet().to(self.device, memory_format=LAYOUT)
+        self.average.eval().requires_grad_(False)
+        self.optimiser = torch.optim.Adam(self.nets.parameters(), RATE_START, fused=True)
+        self.at = 0
+        if self.path.exists():
+            saved = torch.load(self.path, map_location=self.device, weights_only=True)
+            self.nets.load_state_dict(saved["nets"])
+            self.optimiser.load_state_dict(saved["optimiser"])
             for stem in unet.STEMS:
-                for name, tensor in nets[stem].state_dict().items():
-                    if tensor.dtype.is_floating_point:
-                        average[stem][name].lerp_(tensor, 1 - keep)
-        running.append(float(value.detach()))
-        if step % 100 == 0:
-            save(path, nets, optimiser, average, step, spent_s)
-            print(f"step {step} {spent_s / 60:.1f} min rate {rate:.2e} train {np.mean(running):.4f} test {validate(average, checks):.4f} "
-                  f"files {[len(row) for row in banks.arrays.values()]}", flush=True)
-            running = []
-    save(path, nets, optimiser, average, step, spent_s)
+                self.average[stem].load_state_dict(saved["average"][stem])
+            self.at = saved["step"]
+        self.checks = {"generated": self.held_out(work / "corpus" / "test")} if (work / "corpus" / "test").is_dir() else {}
+
+    def held_out(self, folder, count=16, frames=384):
+        """Fixed pairs of a voice and a bed that are kept out of training."""
+        torch.manual_seed(99)
+        held, length = banks.load([folder], self.device), blend.samples_of(frames)
+        return held["speech"].cut(count, length, pause_s=0.5).expand(-1, 2, -1), held["music"].cut(count, length)
+
+    def rate(self):
+        warm = min(1.0, (self.at + 1) / WARM)
+        turn = torch.tensor(torch.pi * min(1.0, self.at / self.steps)).cos().item()
+        return warm * (RATE_END + (RATE_START - RATE_END) * 0.5 * (1 + turn))
+
+    def step(self):
+        """One step; its loss stays on the device."""
+        torch.manual_seed(self.seed * 1_000_003 + self.at)
+        frames = list(LENGTHS)[int(torch.multinomial(torch.tensor(list(LENGTHS.values())), 1))]
+        with torch.no_grad():
+            drawn = blend.batch(self.banks, max(1, FRAMES[self.device] // frames), frames)
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.rate()
+        self.nets.train()
+        value = loss(self.nets, drawn)
+        self.optimiser.zero_grad()
+        value.backward()
+        torch.nn.utils.clip_grad_norm_(self.nets.parameters(), 5.0)
+        self.optimiser.step()
+        self.at += 1
+        keep = min(0.999, (self.at + 1) / (self.at + 10))
+        with torch.no_grad():
+            pairs = [(mean, now) for mean, now in zip(self.average.state_dict().values(), self.nets.state_dict().values())
+                     if mean.is_floating_point()]
+            torch._foreach_lerp_([mean for mean, _ in pairs], [now for _, now in pairs], 1 - keep)
+        return value.detach()
+
+    @torch.no_grad()
+    def check(self):
+        """{name: mean (voice improvement, BGM improvement) in dB for a bed at 0 dB, and voice after for one at -18 dB}."""
+        out = {}
+        for name, pairs in self.checks.items():
+            row = []
+            for level_db in (0, -18):
+                drawn = blend.plain(*pairs, level_db)
+                masks = ratios(outputs(self.average, drawn.mix))
+                for stem, mask in enumerate(masks):
+                    after = si_sdr(mask, drawn, stem)
+                    row.append(float((after - si_sdr(1.0, drawn, stem) if level_db == 0 else after).mean()))
+            out[name] = [round(value, 2) for value in row[:3]]
+        return out
+
+    def save(self):
+        partial = self.path.with_suffix(".part")
+        torch.save({"nets": self.nets.state_dict(), "optimiser": self.optimiser.state_dict(), "step": self.at,
+                    "average": {stem: self.average[stem].state_dict() for stem in unet.STEMS}}, partial)
+        partial.rename(self.path)
+
+    def run(self, seconds):
+        """Trains for so long or to the end, then says how it stands and leaves a checkpoint."""
+        begin, first, losses = time.monotonic(), self.at, []
+        while self.at < self.steps and time.monotonic() - begin < seconds:
+            losses.append(self.step())
+        value = float(torch.stack(losses).mean())
+        each_ms = 1000 * (time.monotonic() - begin) / (self.at - first)
+        print(f"step {self.at} of {self.steps}, {each_ms:.1f} ms each, rate {self.rate():.1e} loss {value:.4f} {self.check()}", flush=True)
+        self.save()
 
 
-def save(path, nets, optimiser, average, step, spent_s):
-    partial = path.with_suffix(".part")
-    torch.save({"nets": nets.state_dict(), "optimiser": optimiser.state_dict(), "average": average, "step": step, "spent_s": spent_s}, partial)
-    partial.rename(path)
-
-
-def validate(average, checks):
-    """The loss of the averaged weights on fixed held-out mixes."""
-    if not checks:
-        return float("nan")
-    nets = torch.nn.ModuleDict({stem: unet.UNet(0.25) for stem in unet.STEMS}).to(memory_format=torch.channels_last)
-    for stem in unet.STEMS:
-        nets[stem].load_state_dict(average[stem])
-    nets.eval()
-    with torch.no_grad():
-        return float(np.mean([float(loss(nets, mix, (voice, bgm))) for mix, voice, bgm in checks]))
+def train(work, steps, threads, seed):
+    torch.set_num_threads(threads)
+    trainer = Trainer(work, steps, seed)
+    print(f"on {trainer.device}, {({kind: len(bank) for kind, bank in trainer.banks.items()})} recordings", flush=True)
+    while trainer.at < trainer.steps:
+        trainer.run(KEPT_S)

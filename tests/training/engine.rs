@@ -344,11 +344,15 @@ fn without_a_module_the_others_begin_as_in_the_pack() -> Result<()> {
     Ok(())
 }
 
-/// A corpus of sounds alone, `json` saying which.
-fn sounds(folder: &Path, count: usize, json: &str) -> Result<PathBuf> {
+/// A corpus of videos without a voice, `json` saying which.
+fn silent_films(folder: &Path, count: usize, json: &str) -> Result<PathBuf> {
     std::fs::create_dir_all(folder).expect("folder");
     for item in 0..count {
-        chord(&folder.join(format!("{item}.wav")), item, 2)?;
+        let film = Synthetic {
+            tone_hz: Some(200.0 + 90.0 * item as f64),
+            ..Synthetic::default()
+        };
+        synthesise(&film, &folder.join(format!("{item}.mkv")))?;
     }
     std::fs::write(folder.join("corpus.json"), json).expect("write");
     Ok(folder.to_owned())
@@ -367,21 +371,32 @@ fn what_cannot_be_trained_on_is_said_in_a_sentence() -> Result<()> {
         assert!(!asked.out.exists(), "nothing is left that could be resumed");
     };
     let item =
-        |id: usize, more: &str| format!(r#"{{"id": "{id}", "video": "{id}.wav", "split": "train"{more}}}"#);
+        |id: usize, more: &str| format!(r#"{{"id": "{id}", "video": "{id}.mkv", "split": "train"{more}}}"#);
     let name = |items: &str| format!(r#"{{"name": "small", "items": [{items}]}}"#);
 
-    let empty = sounds(&at("empty"), 0, &name(""))?;
+    let empty = silent_films(&at("empty"), 0, &name(""))?;
     refused(&engine, &request(&empty, at("a"), 1), "nothing to train on");
-    let one = sounds(&at("one"), 1, &name(&item(0, "")))?;
+    let one = silent_films(&at("one"), 1, &name(&item(0, "")))?;
     refused(&engine, &request(&one, at("b"), 1), "one usable item");
-    let track = r#", "bgm": "0.wav""#;
-    let same = sounds(
+    let track = r#", "bgm": "0.mkv""#;
+    let same = silent_films(
         &at("same"),
         2,
         &name(&format!("{}, {}", item(0, track), item(1, track))),
     )?;
     refused(&engine, &request(&same, at("c"), 1), "one music track");
-    let two = sounds(&at("two"), 2, &name(&format!("{}, {}", item(0, ""), item(1, ""))))?;
+
+    // Sounds show nothing to a method of pictures.
+    let two = at("two");
+    std::fs::create_dir(&two).expect("folder");
+    for id in 0..2 {
+        chord(&two.join(format!("{id}.mkv")), id, 2)?;
+    }
+    std::fs::write(
+        two.join("corpus.json"),
+        name(&format!("{}, {}", item(0, ""), item(1, ""))),
+    )
+    .expect("write");
     let blind = FineTuneRequest {
         method: Method::Cbvmr,
         ..request(&two, at("d"), 1)
