@@ -22,6 +22,8 @@ PATCHES, CLIP_FRAMES = 72, 3198
 TWINS = 2
 # Part of its weight that a picture beside a voice is left with: pictures are less like the validation split's than voices are.
 TRUST = 0.5
+# Part of its weight that the way around a clip's mean is left with: within a clip of a real voice an ear errs more than in arena's.
+WAY = 0.5
 # How far the gate is open for what the eye was not taught to tell: in pictures of another world that is anything.
 UNTAUGHT = 0.05
 # The dimensions by which the gate knows that the picture or the voice is absent, and how far the tokens go there.
@@ -76,7 +78,7 @@ class Comparison:
             mean = np.full((STEPS, STEPS), 1 / STEPS)
             whole = left.mean(1)
             way = left - whole[:, None]
-            self.coordinates.append(mean / np.sqrt(STEPS * whole.var()) + (np.eye(STEPS) - mean) / np.sqrt(TWINS * way.var()))
+            self.coordinates.append(mean / np.sqrt(STEPS * whole.var()) + WAY * (np.eye(STEPS) - mean) / np.sqrt(TWINS * way.var()))
 
     def __str__(self):
         axes = ("valence", "arousal")
