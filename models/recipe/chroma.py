@@ -9,6 +9,7 @@ import numpy as np
 
 RATE, POINTS, HOP = 16_000, 8192, 4096
 LOWEST_HZ, HIGHEST_HZ, FAINTEST = 65.0, 1000.0, 0.01
+PATCH_S = 0.975
 HARMONICS = ((1, 1.0), (2, 0.7), (3, 0.49), (4, 0.343))
 MAJOR = np.array([0.238, 0.006, 0.111, 0.006, 0.137, 0.094, 0.016, 0.214, 0.009, 0.080, 0.008, 0.081])
 MINOR = np.array([0.220, 0.006, 0.104, 0.123, 0.019, 0.103, 0.012, 0.214, 0.062, 0.022, 0.061, 0.052])
@@ -46,11 +47,11 @@ def tonic(sounding):
     return int(np.argmax(fits)) if np.ptp(sounding) > 0 else 0
 
 
-def degrees(frames, starts_s, length_s=0.975):
+def degrees(frames, starts_s):
     """Of a clip's frames of pitch classes [F, 12], the degrees of the patches that start at these seconds [P, 12]."""
     turned = np.roll(frames, -tonic(frames.sum(0)), axis=1)
     centres = (np.arange(len(frames)) * HOP + POINTS / 2) / RATE
-    within = (centres >= np.asarray(starts_s)[:, None]) & (centres < np.asarray(starts_s)[:, None] + length_s)
+    within = (centres >= np.asarray(starts_s)[:, None]) & (centres < np.asarray(starts_s)[:, None] + PATCH_S)
     sums = within.astype(np.float32) @ turned
     whole = sums.sum(1, keepdims=True)
     return np.where(whole > 0, 12 * sums / np.maximum(whole, 1e-12) - 1, 0).astype(np.float32)

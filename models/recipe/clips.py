@@ -16,8 +16,8 @@ import stems
 
 PATCHES = 10
 CLIP = int(stems.CLIP_S / stems.HOP_S)
-# A clip's pitch classes: their frames, and the seconds that a patch lasts.
-CLIP_CLASSES, PATCH_S = round(stems.CLIP_S * chroma.RATE / chroma.HOP), 0.975
+# Frames of a clip's pitch classes.
+CLIP_CLASSES = round(stems.CLIP_S * chroma.RATE / chroma.HOP)
 # A smooth equaliser curve has five knots over the mel bands, by linear interpolation.
 KNOTS = 5
 CURVES = np.stack([np.interp(np.arange(listen.BANDS), np.linspace(0, listen.BANDS, KNOTS), row) for row in np.eye(KNOTS)]).astype(np.float32)
@@ -46,7 +46,7 @@ class Clips:
 
 
 class Stock:
-    """The stems of one side on a device: log-mel frames, moods, scenes, of music sums of the pitch classes up to each frame."""
+    """The stems of one side on a device: log-mel frames, moods, scenes, of music the pitch classes too."""
 
     def __init__(self, items, device):
         join = lambda rows: torch.cat([torch.from_numpy(row) for row in rows]).to(device)
@@ -74,7 +74,7 @@ class Stock:
         return self.moods[self.first_mood[index][:, None] + torch.minimum(tenth, most)]
 
     def degrees(self, index, first, starts):
-        """`chroma.degrees` of patches of clips that begin at frame `first` [B]."""
+        """What `chroma.degrees` tells of the patches of clips that begin at frame `first` [B], of all clips at once."""
         seconds = chroma.HOP / chroma.RATE
         begin = (first * stems.HOP_S / seconds).round().long()
         places = begin[:, None] + torch.arange(CLIP_CLASSES, device=self.device)
@@ -86,7 +86,7 @@ class Stock:
         turn = (torch.arange(12, device=self.device) + tonic[:, None]) % 12
         centres = (torch.arange(CLIP_CLASSES, device=self.device) * chroma.HOP + chroma.POINTS / 2) / chroma.RATE
         since = (starts * stems.HOP_S - (begin * seconds)[:, None])[..., None]
-        within = ((centres >= since) & (centres < since + PATCH_S)).float()
+        within = ((centres >= since) & (centres < since + chroma.PATCH_S)).float()
         sums = (within @ frames).gather(2, turn[:, None].expand(-1, starts.shape[1], -1))
         whole = sums.sum(2, keepdim=True)
         return torch.where(whole > 0, 12 * sums / whole.clamp(min=1e-12) - 1, 0)

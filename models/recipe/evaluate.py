@@ -103,7 +103,10 @@ def compare(nets, pairs):
 
 
 def cut(rng, arrays, length):
-    """A random stretch of one of the corpus's arrays, [length, channels]; narration may begin or end within it."""
+    """A random stretch of one of the corpus's arrays, [length, channels]; narration may begin or end within it.
+
+    On the processor and by numpy's generator, so that all editions of the table are of the same stretches (hence two samples more).
+    """
     array = arrays[rng.integers(len(arrays))]
     need = length + 2
     slack = need // 2 if array.ndim == 1 else 0

@@ -29,6 +29,7 @@ import clips
 import features
 import listen
 import stems
+from heads import MORE
 from stems import CLIP_S, HOP_S, KINDS, SIDES, STEP_S
 
 SCENE_WEIGHT = 0.4
@@ -169,12 +170,12 @@ def train(work, program, pack, seed, steps, threads=1, sides=SIDES):
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     for split in ("train", "val"):
         stems.listen_to(work / "arena", work / "mel", split, program, pack)
-    stems.listen_to(work / "more", work / "mel" / "more", "train", program, pack, KINDS[:1])
+    stems.listen_to(work / MORE, work / "mel" / MORE, "train", program, pack, KINDS[:1])
     items, held = (stems.bank(work / "arena", work / "mel", split) for split in ("train", "val"))
-    for (side, kind), more in stems.bank(work / "more", work / "mel" / "more", "train", KINDS[:1]).items():
+    for (side, kind), more in stems.bank(work / MORE, work / "mel" / MORE, "train", KINDS[:1]).items():
         items[side, kind] += more
     for side in sides:
-        stocks = {kind: clips.Stock(items[side, kind], device) for kind in KINDS}
+        stocks = {kind: clips.Stock(items[side, kind], device) for kind in KINDS if any(kind in lesson.kinds for lesson in LESSONS[side])}
         traces = clips.Stock(items["bgm", "clean"], device) if side == "voice" else None
         torch.manual_seed(seed)
         ear = before(work, pack, side)

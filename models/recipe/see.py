@@ -3,8 +3,8 @@
 Each of a clip's eight rows (averages of the slow and of eight fast steps, as `video_fc` takes them) should tell the valence and the
 arousal that the card says for its four seconds, by one linear layer; the clip's mean row should tell the scene. Crop, mirror, size,
 tint, light and grain are drawn afresh for every clip, for arenas of the test split have other colours. Only the splits train and val are
-read, val only to report. The linear layer becomes the first weights of `video_fc`. Where the pack's SlowFast was taught already, what time there
-is goes on from there.
+read, val only to report. The linear layer becomes the first weights of `video_fc`. Where the pack's SlowFast was taught already, what time
+there is goes on from there.
 """
 
 import json
@@ -180,7 +180,8 @@ def train(work, pack, seed, minutes, threads=1):
     """The eye on the corpus in `work`, from the pack's or from seeded weights."""
     torch.set_num_threads(threads)
     torch.manual_seed(seed)
-    films, held = (bank([work / "arena"], work / "films", split) if minutes > 0 or split == "val" else [] for split in ("train", "val"))
+    seen_in = lambda split: bank([work / "arena"], work / "films", split)
+    films, held = seen_in("train") if minutes > 0 else [], seen_in("val")
     eye, line = teach(before(pack), films, held, seed, minutes)
     torch.save(eye.state_dict(), work / "eye.pt")
     (work / "eye.md").write_text(line + "\n")

@@ -112,7 +112,8 @@ def bank(folder, cache, split, kinds=KINDS):
     items = {(side, kind): [] for side in SIDES for kind in kinds}
     for item, bed in paired(folder, split):
         own = np.load(kept(cache, item, bed))
-        for kind, played in zip(kinds, (item, bed)):
+        for kind in kinds:
+            played = item if kind == "clean" else bed
             items["voice", kind].append(Item(own[f"{kind}_voice"], card(item)["voice"]))
             items["bgm", kind].append(Item(own[f"{kind}_bgm"], card(played)["bgm"], own[f"{kind}_bgm_classes"]))
     return items

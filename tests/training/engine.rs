@@ -22,7 +22,7 @@ pub(super) fn engine(home: &Path) -> Result<Engine> {
     engine_with(home, "compact")
 }
 
-fn engine_with(home: &Path, pack: &str) -> Result<Engine> {
+pub(super) fn engine_with(home: &Path, pack: &str) -> Result<Engine> {
     Engine::open(EngineOptions {
         device: DeviceChoice::Cpu,
         pack: pack.to_owned(),
@@ -76,7 +76,7 @@ pub(super) fn corpus(folder: &Path, train: usize, stems: bool) -> Result<PathBuf
     Ok(folder.to_owned())
 }
 
-fn request(corpus: &Path, out: PathBuf, epochs: usize) -> FineTuneRequest {
+pub(super) fn request(corpus: &Path, out: PathBuf, epochs: usize) -> FineTuneRequest {
     FineTuneRequest {
         epochs: Some(epochs),
         ..FineTuneRequest::new(corpus, &out)
@@ -341,81 +341,6 @@ fn without_a_module_the_others_begin_as_in_the_pack() -> Result<()> {
         assert!(moved / (before.len() as f32) < 1e-3, "{name}: {moved}");
     }
     assert!(after.names().iter().all(|name| !name.starts_with("cma_")));
-    Ok(())
-}
-
-/// A corpus of videos without a voice, `json` saying which.
-fn silent_films(folder: &Path, count: usize, json: &str) -> Result<PathBuf> {
-    std::fs::create_dir_all(folder).expect("folder");
-    for item in 0..count {
-        let film = Synthetic {
-            tone_hz: Some(200.0 + 90.0 * item as f64),
-            ..Synthetic::default()
-        };
-        synthesise(&film, &folder.join(format!("{item}.mkv")))?;
-    }
-    std::fs::write(folder.join("corpus.json"), json).expect("write");
-    Ok(folder.to_owned())
-}
-
-#[test]
-fn what_cannot_be_trained_on_is_said_in_a_sentence() -> Result<()> {
-    let home = tempfile::tempdir().expect("temporary folder");
-    let engine = engine(home.path())?;
-    let at = |name: &str| home.path().join(name);
-    let refused = |engine: &Engine, asked: &FineTuneRequest, expected: &str| {
-        let error = fine_tune(engine, asked, &|_| {}, &Monitor::silent())
-            .expect_err(expected)
-            .to_string();
-        assert!(error.contains(expected) && !error.contains('\n'), "{error}");
-        assert!(!asked.out.exists(), "nothing is left that could be resumed");
-    };
-    let item =
-        |id: usize, more: &str| format!(r#"{{"id": "{id}", "video": "{id}.mkv", "split": "train"{more}}}"#);
-    let name = |items: &str| format!(r#"{{"name": "small", "items": [{items}]}}"#);
-
-    let empty = silent_films(&at("empty"), 0, &name(""))?;
-    refused(&engine, &request(&empty, at("a"), 1), "nothing to train on");
-    let one = silent_films(&at("one"), 1, &name(&item(0, "")))?;
-    refused(&engine, &request(&one, at("b"), 1), "one usable item");
-    let track = r#", "bgm": "0.mkv""#;
-    let same = silent_films(
-        &at("same"),
-        2,
-        &name(&format!("{}, {}", item(0, track), item(1, track))),
-    )?;
-    refused(&engine, &request(&same, at("c"), 1), "one music track");
-
-    // Sounds show nothing to a method of pictures.
-    let two = at("two");
-    std::fs::create_dir(&two).expect("folder");
-    for id in 0..2 {
-        chord(&two.join(format!("{id}.mkv")), id, 2)?;
-    }
-    std::fs::write(
-        two.join("corpus.json"),
-        name(&format!("{}, {}", item(0, ""), item(1, ""))),
-    )
-    .expect("write");
-    let blind = FineTuneRequest {
-        method: Method::Cbvmr,
-        ..request(&two, at("d"), 1)
-    };
-    refused(&engine, &blind, "nothing to train on");
-
-    // A pack whose heads were trained on another SlowFast.
-    let other = at("other");
-    std::fs::create_dir(&other).expect("folder");
-    let compact = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/compact");
-    for entry in std::fs::read_dir(&compact).expect("list").flatten() {
-        std::fs::copy(entry.path(), other.join(entry.file_name())).expect("copy");
-    }
-    let text = std::fs::read_to_string(other.join("pack.json")).expect("read");
-    let mut json: serde_json::Value = serde_json::from_str(&text).expect("JSON");
-    json["networks"]["mrcmv"]["config"]["slow_dim"] = 99.into();
-    std::fs::write(other.join("pack.json"), json.to_string()).expect("write");
-    let misfit = engine_with(home.path(), other.to_str().expect("text"))?;
-    refused(&misfit, &request(&two, at("e"), 1), "rows of 99");
     Ok(())
 }
 

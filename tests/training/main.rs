@@ -12,6 +12,7 @@ mod interruptions;
 mod made_up;
 mod recognised;
 mod redrawn;
+mod refused;
 mod runs;
 mod table;
 mod twin;
